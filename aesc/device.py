@@ -1,0 +1,52 @@
+"""Choosing the processor that computes."""
+
+from __future__ import annotations
+
+import torch
+
+from aesc.errors import InputError
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """The device of that name; ``auto`` takes CUDA where there is one, then MPS, then the CPU.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Raises:
+        InputError: unknown name, or a device that this machine does not have.
+    """
+    if name == "auto":
+        return torch.device(available_devices()[-1])
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise InputError(f"Unknown device {name!r}: choose auto, cpu, cuda, cuda:N or mps.")
+    here = available_devices()
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    if device.type not in here or (device.index or 0) >= count:
+        raise InputError(
+            f"Device {name!r} is not there: this machine has {', '.join(here)}; choose auto."
+        )
+    return device
+
+
+def available_devices() -> list[str]:
+    """Kinds of device that torch can use here, the preferred one last."""
+    here = ["cpu"]
+    if torch.backends.mps.is_available():
+        here.append("mps")
+    if torch.cuda.is_available():
+        here.append("cuda")
+    return here
+
+
+def device_name(device: torch.device) -> str:
+    """What a record calls the device: the card's name, or the kind with its thread count."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        return f"cpu ({torch.get_num_threads()} threads)"
+    return device.type

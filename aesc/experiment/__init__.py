@@ -1,0 +1,18 @@
+"""One category from data to record."""
+
+from aesc.experiment.config import EMBEDDED, PRESETS, Preset, RunConfig
+from aesc.experiment.evaluate import evaluate
+from aesc.experiment.record import Record, load_records
+from aesc.experiment.run import Experiment, environment
+
+__all__ = [
+    "EMBEDDED",
+    "PRESETS",
+    "Experiment",
+    "Preset",
+    "Record",
+    "RunConfig",
+    "environment",
+    "evaluate",
+    "load_records",
+]

@@ -1,0 +1,168 @@
+"""What a run is asked to do: presets, and a configuration checked before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from aesc.device import resolve_device
+from aesc.errors import InputError
+from aesc.model import MODELS, check_image_size
+from aesc.noise import corruption
+from aesc.scoring import PASSES
+from aesc.training import TrainingSettings
+
+EMBEDDED = "embedded"
+"""Name of the generated data set that comes with the package."""
+
+DEPTH = 6
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named budget: image size, schedule, and the momentum of the batch norms.
+
+    In a short training, statistics with the published momentum of 0.01 would still be far behind
+    the weights at the end, so the short presets use PyTorch's default of 0.1.
+    """
+
+    size: int
+    momentum: float
+    training: TrainingSettings
+
+
+PRESETS = {
+    "quick": Preset(64, 0.1, TrainingSettings(epochs=10, batches=50, patience=3)),
+    "standard": Preset(128, 0.1, TrainingSettings(epochs=24, batches=125, patience=4)),
+    "paper": Preset(256, 0.01, TrainingSettings()),
+}
+"""``quick``: about a minute a category on two cores. ``standard``: a quarter of an hour. ``paper``: as
+published, which wants a GPU."""
+
+
+class RunConfig(BaseModel):
+    """One category, one method, one budget, one seed.
+
+    Attributes:
+        category: name of the category.
+        data: ``embedded`` for the generated data set, else a dataset folder that holds category
+            folders, or the category folder itself.
+        preset: ``quick``, ``standard`` or ``paper``.
+        model: ``aesc`` or ``ae``.
+        corruption: one of `aesc.noise.CORRUPTIONS`.
+        size: side of the images in pixels, at least 64; by default the preset's.
+        epochs: training epochs; by default the preset's.
+        channels: 1 (grey, as published) or 3.
+        passes: dropout passes of the uncertainty map, at least 2.
+        seed: of the split, the weights, the training and the dropout, from 0.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    category: str = Field(min_length=1)
+    data: str = EMBEDDED
+    preset: str = "quick"
+    model: str = "aesc"
+    corruption: str = "stain"
+    size: int = Field(default=0, ge=0, le=4096, validate_default=True)
+    epochs: int = Field(default=0, ge=0, le=100_000)
+    channels: int = 1
+    passes: int = Field(default=PASSES, ge=2, le=10_000)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    device: str = "auto"
+
+    @field_validator("preset")
+    @classmethod
+    def _known_preset(cls, value: str) -> str:
+        return _one_of("preset", value, PRESETS)
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, value: str) -> str:
+        return _one_of("model", value, MODELS)
+
+    @field_validator("corruption")
+    @classmethod
+    def _known_corruption(cls, value: str) -> str:
+        corruption(value)
+        return value
+
+    @field_validator("channels")
+    @classmethod
+    def _grey_or_colour(cls, value: int) -> int:
+        if value not in (1, 3):
+            raise InputError(f"channels={value} is not possible: give 1 (grey) or 3 (colour).")
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _device_is_there(cls, value: str) -> str:
+        resolve_device(value)
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Size and epochs left out, or None as from a command line, are the preset's."""
+        values = {k: v for k, v in values.items() if v is not None}
+        preset = PRESETS.get(values.get("preset", "quick"))
+        if preset is None:
+            return values
+        return {"size": preset.size, "epochs": preset.training.epochs, **values}
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> RunConfig:
+        check_image_size(self.size, DEPTH)
+        self.training_settings()
+        return self
+
+    @classmethod
+    def checked(cls, **values: Any) -> RunConfig:
+        """Build a configuration.
+
+        Raises:
+            InputError: a value that is unknown or out of range.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise InputError(first_sentence(error)) from error
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set: the folder's own name, never its path."""
+        return EMBEDDED if self.data == EMBEDDED else Path(self.data).expanduser().resolve().name
+
+    @property
+    def name(self) -> str:
+        """Name of the run, unique for a configuration; files of the run start with it."""
+        dataset = [] if self.dataset == self.category else [self.dataset]
+        extras = [f"{self.epochs}epochs"] * (self.epochs != PRESETS[self.preset].training.epochs)
+        extras += ["colour"] * (self.channels == 3) + [f"{self.passes}passes"] * (self.passes != PASSES)
+        parts = [self.category, self.model, self.corruption, self.preset, f"{self.size}px", *extras]
+        return "-".join([*dataset, *parts, f"seed{self.seed}"])
+
+    def training_settings(self) -> TrainingSettings:
+        """The preset's schedule with this run's number of epochs."""
+        preset = PRESETS[self.preset].training
+        return TrainingSettings(**{**vars(preset), "epochs": self.epochs})
+
+
+def first_sentence(error: ValidationError) -> str:
+    """The first problem of a validation, as one sentence that names the value."""
+    problem = error.errors()[0]
+    cause = problem.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return str(cause)
+    place = ".".join(str(part) for part in problem["loc"])
+    return f"{place}={problem['input']!r} is not possible: {problem['msg'].lower()}."
+
+
+def _one_of(name: str, value: str, known: dict[str, Any]) -> str:
+    if value not in known:
+        raise InputError(f"Unknown {name} {value!r}: choose one of {', '.join(known)}.")
+    return value

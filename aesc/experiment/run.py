@@ -1,0 +1,226 @@
+"""One run, step by step: read, train, score, evaluate, write the record."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from aesc.data import Category, load_category, resolve_category
+from aesc.device import device_name, resolve_device
+from aesc.errors import InputError
+from aesc.experiment.config import EMBEDDED, PRESETS, RunConfig
+from aesc.experiment.evaluate import evaluate
+from aesc.experiment.record import (
+    SCHEMA,
+    Data,
+    Duration,
+    Environment,
+    Method,
+    Record,
+    Training,
+)
+from aesc.files import check_writable, whole_file
+from aesc.model import MODELS, AESc
+from aesc.noise import corruption
+from aesc.scoring import AnomalyMaps, anomaly_maps
+from aesc.synthetic import check_names, embedded
+from aesc.training import History, Trainer
+
+
+class Experiment:
+    """A run whose steps are properties, each computed once, when it is first asked for.
+
+    A notebook looks at the steps one by one; `run` asks for the last one, which asks for the rest.
+
+    Args:
+        config: what to do.
+        out: folder for the files of the run: ``NAME.json`` (the record), ``NAME.safetensors`` (the
+            weights) and, until the record is written, ``NAME.checkpoint`` to resume from.
+        progress: show bars with the time left.
+
+    Raises:
+        InputError: an unknown category, a missing folder, or ``out`` that cannot be written to.
+    """
+
+    def __init__(self, config: RunConfig, out: Path | str = "runs", progress: bool = True) -> None:
+        self.config = config
+        self.out = Path(out)
+        self.progress = progress
+        self.device = resolve_device(config.device)
+        self._seconds = dict.fromkeys(("data", "training", "scoring"), 0.0)
+        check_writable(self.out)
+        if config.data == EMBEDDED:
+            check_names([config.category])
+        else:
+            resolve_category(config.category, config.data)
+
+    def path(self, suffix: str) -> Path:
+        """Path of a file of this run, for example ``path(".json")``."""
+        return self.out / f"{self.config.name}{suffix}"
+
+    @cached_property
+    def category(self) -> Category:
+        """The images, generated first when they are the embedded ones.
+
+        Raises:
+            InputError: images or masks that cannot be used, or no good and defective test images.
+        """
+        config = self.config
+        with self._timed("data"):
+            folder = config.data
+            if folder == EMBEDDED:
+                folder = embedded(config.size, names=[config.category], progress=self.progress)
+            category = load_category(
+                resolve_category(config.category, folder),
+                size=config.size,
+                channels=config.channels,
+                seed=config.seed,
+            )
+        if len(set(category.labels.tolist())) < 2:
+            raise InputError(
+                f"{category.root} has no good or no defective test images, so there is nothing to "
+                "evaluate: put them in test/good and test/<defect type>."
+            )
+        return category
+
+    @cached_property
+    def model(self) -> AESc:
+        """The network, trained. Its `history` is there as soon as it is."""
+        return self._trained[0]
+
+    @cached_property
+    def history(self) -> History:
+        """Loss and validation PSNR of every epoch."""
+        return self._trained[1]
+
+    @cached_property
+    def _trained(self) -> tuple[AESc, History]:
+        config, category = self.config, self.category
+        generator = torch.Generator().manual_seed(config.seed)
+        model = MODELS[config.model](
+            config.channels, momentum=PRESETS[config.preset].momentum, generator=generator
+        )
+        with self._timed("training"):
+            trainer = Trainer(
+                model,
+                category.train,
+                category.validation,
+                corruption(config.corruption),
+                config.training_settings(),
+                seed=config.seed,
+                device=self.device,
+                checkpoint=self.path(".checkpoint"),
+            )
+            history = trainer.run(self.progress)
+        self._save_weights(model)
+        return model, history
+
+    @cached_property
+    def maps(self) -> AnomalyMaps:
+        """Reconstructions and both anomaly maps of the test images."""
+        model = self.model
+        with self._timed("scoring"):
+            return anomaly_maps(
+                model,
+                self.category.test,
+                passes=self.config.passes,
+                seed=self.config.seed,
+                device=self.device,
+                progress=self.progress,
+            )
+
+    @cached_property
+    def record(self) -> Record:
+        """The record, not yet written."""
+        config, category, maps = self.config, self.category, self.maps
+        return Record(
+            schema_version=SCHEMA,
+            name=config.name,
+            data=self._data(),
+            method=self._method(),
+            training=self._training(),
+            environment=environment(self.device),
+            metrics={kind: evaluate(category, m) for kind, m in maps.by_kind().items()},
+            duration=Duration(**{k: round(v, 2) for k, v in self._seconds.items()}),
+            notes=category.notes,
+        )
+
+    def run(self) -> Record:
+        """Do all steps and write the record.
+
+        The checkpoint goes last: whatever is interrupted before does not train again.
+        """
+        self.record.save(self.path(".json"))
+        self.path(".checkpoint").unlink(missing_ok=True)
+        return self.record
+
+    def _data(self) -> Data:
+        category = self.category
+        defective = int(category.labels.sum())
+        return Data(
+            dataset=self.config.dataset,
+            category=category.name,
+            fingerprint=category.fingerprint,
+            train=len(category.train),
+            validation=len(category.validation),
+            test_good=len(category.test) - defective,
+            test_defective=defective,
+            left_out_of_pixel_scores=int((~category.pixel_scored).sum()),
+        )
+
+    def _method(self) -> Method:
+        config, settings = self.config, self.config.training_settings()
+        return Method(
+            model=config.model,
+            parameters=sum(p.numel() for p in self.model.parameters()),
+            corruption=config.corruption,
+            preset=config.preset,
+            size=config.size,
+            channels=config.channels,
+            epochs=settings.epochs,
+            batches=settings.batches,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            patience=settings.patience,
+            momentum=PRESETS[config.preset].momentum,
+            passes=config.passes,
+            seed=config.seed,
+        )
+
+    def _training(self) -> Training:
+        history, settings = self.history, self.config.training_settings()
+        return Training(
+            images_seen=len(history.loss) * settings.batches * settings.batch_size,
+            best_epoch=history.best_epoch + 1,
+            best_validation_psnr=history.validation_psnr[history.best_epoch],
+            last_loss=history.loss[-1],
+        )
+
+    def _save_weights(self, model: AESc) -> None:
+        weights = {name: t.cpu().contiguous() for name, t in model.state_dict().items()}
+        with whole_file(self.path(".safetensors")) as temporary:
+            save_file(weights, temporary, {"config": self.config.model_dump_json(exclude={"data"})})
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._seconds[step] += time.perf_counter() - start
+
+
+def environment(device: torch.device) -> Environment:
+    """Versions and device, for a record or a bug report."""
+    return Environment(
+        device=device_name(device),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        **{name: version(name) for name in ("aesc", "torch", "numpy", "scipy", "pillow")},
+    )

@@ -1,0 +1,52 @@
+"""Corruptions: what is put on good training images for the network to remove.
+
+>>> corrupted, mask = Stain()(images, torch.Generator().manual_seed(0))
+"""
+
+from aesc.errors import InputError
+from aesc.noise.base import Corruption
+from aesc.noise.marks import Drops, Gaussian, NoCorruption, Scratch
+from aesc.noise.mix import Mix, Mix1, Mix2
+from aesc.noise.outline import closed_curve, ellipse_points, fill, sort_by_polar_angle
+from aesc.noise.stain import Stain
+
+CORRUPTIONS: dict[str, type[Corruption]] = {
+    "none": NoCorruption,
+    "gaussian": Gaussian,
+    "scratch": Scratch,
+    "drops": Drops,
+    "stain": Stain,
+    "mix1": Mix1,
+    "mix2": Mix2,
+}
+"""The corruptions of the paper by the name used in configurations and records."""
+
+
+def corruption(name: str) -> Corruption:
+    """The corruption of that name with its published parameters.
+
+    Raises:
+        InputError: unknown name; the message lists the known ones.
+    """
+    if name not in CORRUPTIONS:
+        raise InputError(f"Unknown corruption {name!r}: choose one of {', '.join(CORRUPTIONS)}.")
+    return CORRUPTIONS[name]()
+
+
+__all__ = [
+    "CORRUPTIONS",
+    "Corruption",
+    "Drops",
+    "Gaussian",
+    "Mix",
+    "Mix1",
+    "Mix2",
+    "NoCorruption",
+    "Scratch",
+    "Stain",
+    "closed_curve",
+    "corruption",
+    "ellipse_points",
+    "fill",
+    "sort_by_polar_angle",
+]

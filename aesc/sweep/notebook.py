@@ -1,0 +1,95 @@
+"""Running the category notebook with papermill, so that every record comes with its pictures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+
+from aesc.errors import InputError, TrainingError
+from aesc.experiment import Experiment, Record, RunConfig
+from aesc.files import whole_file
+
+NOTEBOOK = "06_evaluate_category.ipynb"
+_BAD_INPUT = {error.__name__: error for error in (InputError, TrainingError)}
+
+
+def find_notebook() -> Path:
+    """The category notebook: that of the installed package, else that of the checkout.
+
+    Raises:
+        InputError: neither is there.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if (folder / NOTEBOOK).is_file():
+            return folder / NOTEBOOK
+    raise InputError(f"The notebook {NOTEBOOK} is missing beside {package}: install aesc again.")
+
+
+def finished_record(config: RunConfig, out: Path) -> Record | None:
+    """The record of a run that needs no repeating: record and notebook are there, and whole."""
+    path = out / f"{config.name}.json"
+    if not (path.exists() and path.with_suffix(".ipynb").exists()):
+        return None
+    try:
+        return Record.load(path)
+    except InputError:
+        return None
+
+
+def run_notebook(config: RunConfig, out: Path) -> Record:
+    """Execute the category notebook for a configuration; its progress bars go to stderr.
+
+    Args:
+        config: what to run.
+        out: folder for the record, the weights and the executed notebook ``NAME.ipynb``.
+
+    Returns:
+        The record, read back from its file.
+
+    Raises:
+        InputError: bad input, found before or inside the notebook; no notebook is left.
+        RuntimeError: the notebook failed in another way; it is kept as ``NAME.failed.ipynb``.
+    """
+    Experiment(config, out)  # refuses bad input before a kernel is started
+    target = out / f"{config.name}.ipynb"
+    running, failed = (target.with_suffix(f".{state}.ipynb") for state in ("running", "failed"))
+    try:
+        papermill.execute_notebook(
+            find_notebook(),
+            running,
+            {**config.model_dump(), "out": str(out)},
+            kernel_name="python3",
+            progress_bar=False,
+            stderr_file=sys.stderr,
+        )
+    except PapermillExecutionError as error:
+        if error.ename in _BAD_INPUT:
+            running.unlink(missing_ok=True)
+            raise _BAD_INPUT[error.ename](error.evalue) from error
+        running.replace(failed)
+        raise RuntimeError(f"{error.ename}: {error.evalue} (see {failed})") from error
+    except BaseException:
+        running.unlink(missing_ok=True)
+        raise
+    notebook = _clean(nbformat.read(running, as_version=4))
+    running.unlink()
+    failed.unlink(missing_ok=True)
+    with whole_file(target) as temporary:
+        nbformat.write(notebook, temporary)
+    return Record.load(target.with_suffix(".json"))
+
+
+def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Drop what differs from run to run without saying anything: wall-clock times, progress bars."""
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    return notebook

@@ -1,0 +1,232 @@
+"""The training loop of the paper: undo a corruption, keep the weights with the best validation PSNR."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from aesc.errors import InputError, TrainingError
+from aesc.model import AESc
+from aesc.noise import Corruption
+from aesc.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
+from aesc.training.settings import History, TrainingSettings
+
+
+class Trainer:
+    """Trains one network on one set of good images.
+
+    Images, corruption and loss stay on the device; the host waits for it once an epoch.
+
+    Args:
+        model: trained in place, on ``device``.
+        train: N x C x H x W good images in [0, 1].
+        validation: M x C x H x W good images that are never trained on. They are corrupted once,
+            by the seed, so that the PSNR of two epochs can be compared.
+        corruption: what the network learns to undo.
+        settings: the schedule.
+        seed: of the order of the images and of the corruption.
+        device: cpu, cuda or mps. On cuda, mixed precision is used.
+        checkpoint: file written after each epoch and resumed from when it exists.
+
+    Raises:
+        InputError: no training or no validation image, or a checkpoint that is damaged or of
+            another training.
+    """
+
+    def __init__(
+        self,
+        model: AESc,
+        train: Tensor,
+        validation: Tensor,
+        corruption: Corruption,
+        settings: TrainingSettings | None = None,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        checkpoint: Path | None = None,
+    ) -> None:
+        if len(train) == 0 or len(validation) == 0:
+            raise InputError(
+                f"Training needs at least one training and one validation image, not {len(train)} "
+                f"and {len(validation)}: add good images."
+            )
+        self.device = torch.device(device)
+        self.settings = settings or TrainingSettings()
+        self.corruption = corruption
+        self.checkpoint = checkpoint
+        self.identity = self._identity(model, train, seed)
+        # Channels-last is the layout in which the convolutions of small feature maps run fastest.
+        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.train_images = train.to(self.device)
+        self.validation = validation.to(self.device)
+        self.generator = torch.Generator(self.device).manual_seed(seed + 1)
+        self.validation_corrupted, _ = corruption(self.validation, self.generator)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=self.settings.learning_rate)
+        self.scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            self.optimizer, "max", self.settings.factor, self.settings.patience
+        )
+        self.autocast_type = _autocast_type(self.device)
+        half = self.autocast_type is torch.float16
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
+        self.history = History()
+        self.best = _snapshot(model)
+        if checkpoint is not None and checkpoint.exists():
+            self._resume(Checkpoint.load(checkpoint))
+
+    def run(self, progress: bool = True) -> History:
+        """Train to the last epoch, then load the best weights into the network.
+
+        Args:
+            progress: show a bar with the time left, the loss and the validation PSNR.
+
+        Returns:
+            The history of all epochs, those before a resume included.
+
+        Raises:
+            TrainingError: the loss is no longer finite; the network holds the best weights so far
+                and the checkpoint is that of the last good epoch.
+            InputError: the checkpoint cannot be written.
+        """
+        settings = self.settings
+        done = len(self.history.loss)
+        with tqdm(
+            total=settings.epochs * settings.batches,
+            initial=done * settings.batches,
+            unit="batch",
+            disable=not progress,
+            mininterval=0.5,
+        ) as bar:
+            for _ in range(done, settings.epochs):
+                loss = self._epoch(bar)
+                psnr = self._validate()
+                if not (math.isfinite(loss) and math.isfinite(psnr)):
+                    self.model.load_state_dict(self.best)
+                    raise TrainingError(
+                        f"The loss is no longer finite after {len(self.history.loss)} good epochs: "
+                        f"try a learning rate below {settings.learning_rate:g}; the best weights "
+                        "so far are kept."
+                    )
+                self._record(loss, psnr)
+                bar.set_postfix(loss=f"{loss:.5f}", psnr=f"{psnr:.2f} dB")
+        self.model.load_state_dict(self.best)
+        return self.history
+
+    def _epoch(self, bar: tqdm) -> float:
+        """One epoch of batches; returns the mean loss."""
+        self.model.train()
+        total = torch.zeros((), device=self.device)
+        for index in self._order():
+            clean = self.train_images[index].contiguous(memory_format=torch.channels_last)
+            corrupted, _ = self.corruption(clean, self.generator)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss = functional.mse_loss(self._reconstruct(corrupted), clean)
+            self.scaler.scale(loss).backward()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            total += loss.detach()
+            bar.update()
+        return (total / self.settings.batches).item()
+
+    def _order(self) -> Tensor:
+        """Batches x batch size of image indices: as many shuffled passes as the epoch needs."""
+        batches, size = self.settings.batches, self.settings.batch_size
+        count = len(self.train_images)
+        passes = math.ceil(batches * size / count)
+        order = torch.cat(
+            [
+                torch.randperm(count, generator=self.generator, device=self.device)
+                for _ in range(passes)
+            ]
+        )
+        return order[: batches * size].view(batches, size)
+
+    def _reconstruct(self, images: Tensor) -> Tensor:
+        if self.autocast_type is None:
+            return self.model(images)
+        with torch.autocast(self.device.type, self.autocast_type):
+            return self.model(images).float()
+
+    @torch.inference_mode()
+    def _validate(self) -> float:
+        """Mean PSNR in decibels of the reconstructed validation images."""
+        self.model.eval()
+        values = []
+        for corrupted, clean in zip(
+            self.validation_corrupted.split(self.settings.batch_size),
+            self.validation.split(self.settings.batch_size),
+            strict=True,
+        ):
+            error = (self._reconstruct(corrupted) - clean).square().flatten(1).mean(1)
+            values.append(-10 * error.clamp(min=1e-10).log10())
+        return torch.cat(values).mean().item()
+
+    def _record(self, loss: float, psnr: float) -> None:
+        """Note a finished epoch, keep its weights when they are the best, write the checkpoint."""
+        if not self.history.loss or psnr > max(self.history.validation_psnr):
+            self.best = _snapshot(self.model)
+        self.history.loss.append(loss)
+        self.history.validation_psnr.append(psnr)
+        self.history.learning_rate.append(self.optimizer.param_groups[0]["lr"])
+        self.scheduler.step(psnr)
+        if self.checkpoint is not None:
+            self._state().save(self.checkpoint)
+
+    def _state(self) -> Checkpoint:
+        parts = {
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimizer": optimizer_tensors(self.optimizer),
+        }
+        tensors = {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
+        tensors["generator"] = self.generator.get_state()
+        numbers = {
+            "history": asdict(self.history),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+        return Checkpoint(self.identity, tensors, numbers)
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        checkpoint.check(self.identity, self.checkpoint)
+        self.model.load_state_dict(checkpoint.part("model"))
+        self.best = {k: v.to(self.device) for k, v in checkpoint.part("best").items()}
+        restore_optimizer(self.optimizer, checkpoint.part("optimizer"))
+        self.optimizer.param_groups[0]["lr"] = checkpoint.numbers["learning_rate"]
+        self.scheduler.load_state_dict(checkpoint.numbers["scheduler"])
+        self.scaler.load_state_dict(checkpoint.numbers["scaler"])
+        self.generator.set_state(checkpoint.tensors["generator"])
+        self.history = History(**checkpoint.numbers["history"])
+
+    def _identity(self, model: AESc, train: Tensor, seed: int) -> dict[str, Any]:
+        """What must agree for a resume. Not the epochs: a finished training may be prolonged."""
+        settings = {k: v for k, v in asdict(self.settings).items() if k != "epochs"}
+        digest = hashlib.sha256(train.cpu().contiguous().numpy().tobytes()).hexdigest()
+        return {
+            "network": f"{type(model).__name__} {model.config}",
+            "corruption": repr(self.corruption),
+            "settings": str(settings),
+            "seed": seed,
+            "images": digest[:16],
+            "device": self.device.type,
+        }
+
+
+def _autocast_type(device: torch.device) -> torch.dtype | None:
+    """Mixed precision on a CUDA card: bfloat16 where the card computes it, float16 elsewhere."""
+    if device.type != "cuda":
+        return None
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16
+
+
+def _snapshot(model: AESc) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
