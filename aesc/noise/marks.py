@@ -59,7 +59,8 @@ class Scratch(Corruption):
     to the curve, to first order ``|y - g| / sqrt(1 + g'**2)``, is at most half the thickness.
 
     Attributes:
-        length: range of the length along the frame's axis, as a fraction of the smaller side.
+        length: range of the length along the frame's axis, as a fraction of the smaller side; the
+            square root, which spans as much across, gets 0.6 of it and at most 0.3.
         thickness: in pixels (authors' code: 3).
         amplitude: of the sine, as a fraction of the smaller side (authors' code: 16 of 256 pixels).
         period: of the sine, as a fraction of the smaller side (authors' code: 90 of 256 pixels).
@@ -94,7 +95,6 @@ class Scratch(Corruption):
         side = min(height, width)
         kind = uniform((batch, 1, 1), (0.0, 3.0), generator, images).floor()
         length = uniform((batch, 1, 1), self.length, generator, images) * side
-        # The square root spans as much across as along: its share of the axis is kept shorter.
         length = torch.where(kind == 2, length.clamp(max=0.5 * side) * 0.6, length)
         rotation = uniform((batch, 1, 1), (0.0, 2 * math.pi), generator, images)
         place = uniform((batch, 2), (1 / 6, 5 / 6), generator, images)

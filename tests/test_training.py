@@ -1,0 +1,223 @@
+"""The loop: resumes bit for bit, keeps the best weights, refuses what cannot be resumed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from aesc.errors import InputError, TrainingError
+from aesc.model import AE, AESc
+from aesc.noise import NoCorruption, Stain
+from aesc.training import Checkpoint, Trainer, TrainingSettings
+
+SETTINGS = TrainingSettings(epochs=6, batches=3, batch_size=4, patience=1)
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    """Smooth waves of random phase: something a small network can learn."""
+    phase = torch.rand(14, 1, 1, 1, generator=torch.Generator().manual_seed(0)) * 6
+    y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    return 0.5 + 0.3 * torch.sin(y / 5 + phase) * torch.cos(x / 7 + phase)
+
+
+def trainer(images, *, kind=AESc, settings=SETTINGS, corruption=None, seed=0, checkpoint=None):
+    model = kind(depth=3, width=4, momentum=0.1, generator=torch.Generator().manual_seed(seed))
+    return Trainer(
+        model,
+        images[:10],
+        images[10:],
+        corruption or Stain(),
+        settings,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
+
+
+def weights(run: Trainer) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_learns(images):
+    history = trainer(images, settings=replace(SETTINGS, epochs=12, batches=10)).run(progress=False)
+    assert history.loss[-1] < history.loss[0] / 2
+    assert history.validation_psnr[history.best_epoch] > history.validation_psnr[0] + 1
+
+
+def test_same_seed_same_weights(images):
+    runs = [trainer(images, seed=s) for s in (3, 3, 4)]
+    histories = [run.run(progress=False) for run in runs]
+    assert histories[0] == histories[1] != histories[2]
+    assert_same(weights(runs[0]), weights(runs[1]))
+
+
+@pytest.mark.parametrize("stop_after_batches", [1, 4, 9, 17])
+def test_interrupted_anywhere_resumes_bit_for_bit(images, tmp_path, stop_after_batches):
+    whole = trainer(images)
+    history = whole.run(progress=False)
+
+    class Interrupting(Stain):
+        calls = 0
+
+        def _apply(self, batch, generator):
+            type(self).calls += 1
+            if type(self).calls == stop_after_batches + 1:  # the first call is for validation
+                raise KeyboardInterrupt
+            return super()._apply(batch, generator)
+
+        def __repr__(self):
+            return repr(Stain())
+
+    path = tmp_path / "run.checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        trainer(images, corruption=Interrupting(), checkpoint=path).run(progress=False)
+    finished = (stop_after_batches - 1) // SETTINGS.batches
+    assert path.exists() == (finished > 0)
+    assert list(tmp_path.iterdir()) == [path] * path.exists()
+
+    resumed = trainer(images, checkpoint=path)
+    assert len(resumed.history.loss) == finished
+    assert resumed.run(progress=False) == history
+    assert_same(weights(resumed), weights(whole))
+
+
+def test_a_finished_training_can_be_prolonged(images, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    trainer(images, settings=replace(SETTINGS, epochs=2), checkpoint=path).run(progress=False)
+    prolonged = trainer(images, checkpoint=path)
+    history = prolonged.run(progress=False)
+    reference = trainer(images)
+    assert history == reference.run(progress=False)
+    assert_same(weights(prolonged), weights(reference))
+
+
+def test_best_weights_are_kept(images):
+    """The network returned is that of the epoch with the best PSNR, not the last one."""
+    run = trainer(images)
+    values, after_epoch = iter([20.0, 21.0, 25.0, 24.0, 25.0, 23.0]), []
+
+    def validate():
+        after_epoch.append(weights(run))
+        return next(values)
+
+    run._validate = validate
+    assert run.run(progress=False).best_epoch == 2
+    assert_same(weights(run), after_epoch[2])
+    assert not torch.equal(weights(run)["head.weight"], after_epoch[-1]["head.weight"])
+
+
+def test_psnr_by_hand(images):
+    run = trainer(images, corruption=NoCorruption())
+    run.model.eval()
+    with torch.inference_mode():
+        output = run.model(run.validation).numpy().astype(np.float64)
+    mse = ((output - images[10:].numpy()) ** 2).mean(axis=(1, 2, 3))
+    assert run._validate() == pytest.approx((10 * np.log10(1 / mse)).mean(), abs=1e-4)
+
+
+def test_learning_rate_halves_on_a_plateau(images):
+    run = trainer(images, settings=replace(SETTINGS, epochs=8))
+    values = iter([20.0, 21.0, 20.5, 20.4, 20.3, 20.2, 20.1, 20.0])
+    run._validate = lambda: next(values)
+    rates = np.array(run.run(progress=False).learning_rate) / run.settings.learning_rate
+    # Patience 1: two epochs in a row without improvement halve the rate of the next epoch.
+    np.testing.assert_allclose(rates, [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25])
+
+
+def test_order_uses_every_image_equally(images):
+    run = trainer(images, settings=replace(SETTINGS, batches=5))  # 20 draws of 10 images
+    counts = torch.bincount(run._order().flatten(), minlength=10)
+    assert counts.eq(2).all()
+
+
+def test_nan_stops_and_keeps_the_last_good_weights(images, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    run = trainer(images, checkpoint=path)
+    epoch = run._epoch
+    losses = iter([False, False, True])
+
+    def poisoned(bar):
+        loss = epoch(bar)
+        if next(losses):
+            torch.nn.init.constant_(run.model.head.bias, float("nan"))
+            return float("nan")
+        return loss
+
+    run._epoch = poisoned
+    with pytest.raises(TrainingError, match=r"after 2 good epochs: try a learning rate below 0\.001"):
+        run.run(progress=False)
+    assert all(tensor.isfinite().all() for tensor in weights(run).values())
+    assert len(Checkpoint.load(path).numbers["history"]["loss"]) == 2
+
+
+def test_real_divergence_is_noticed(images):
+    images = images.clone()
+    images[3] = float("nan")
+    with pytest.raises(TrainingError, match="no longer finite after 0 good epochs"):
+        trainer(images).run(progress=False)
+
+
+def test_checkpoint_of_another_training_is_refused(images, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    trainer(images, settings=replace(SETTINGS, epochs=1), checkpoint=path).run(progress=False)
+    for other, named in [
+        ({"kind": AE}, "network"),
+        ({"corruption": NoCorruption()}, "corruption"),
+        ({"settings": replace(SETTINGS, batch_size=5)}, "settings"),
+        ({"seed": 1}, "seed"),
+    ]:
+        with pytest.raises(InputError, match=f"another training .{named} is"):
+            trainer(images, checkpoint=path, **other)
+    with pytest.raises(InputError, match="images is"):
+        trainer(images + 0.001, checkpoint=path)
+
+
+def test_damaged_checkpoints_are_refused(images, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    trainer(images, settings=replace(SETTINGS, epochs=1), checkpoint=path).run(progress=False)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"not a checkpoint at all", whole[:3] + whole[9:]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=rf"{path.name} is damaged .*: delete it"):
+            trainer(images, checkpoint=path)
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(InputError, match="not a checkpoint of this version"):
+        trainer(images, checkpoint=path)
+    with pytest.raises(InputError, match="There is no checkpoint"):
+        Checkpoint.load(tmp_path / "missing")
+
+
+def test_full_disk_keeps_the_last_checkpoint(images, tmp_path, monkeypatch):
+    path = tmp_path / "run.checkpoint"
+    trainer(images, settings=replace(SETTINGS, epochs=1), checkpoint=path).run(progress=False)
+    before = load_file(path)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("aesc.training.checkpoint.save_file", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        trainer(images, checkpoint=path).run(progress=False)
+    assert_same(before, load_file(path))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"epochs": 0}, {"batches": -1}, {"batch_size": 1.5}, {"learning_rate": 0}, {"factor": 1}, {"patience": 0}],
+)
+def test_absurd_settings_are_refused(values):
+    with pytest.raises(InputError, match=f"{next(iter(values))}={next(iter(values.values()))} "):
+        TrainingSettings(**values)
+
+
+def test_no_images_are_refused(images):
+    with pytest.raises(InputError, match="at least one training and one validation image"):
+        Trainer(AESc(), images[:0], images, Stain())
