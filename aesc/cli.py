@@ -106,7 +106,7 @@ def _run(options: argparse.Namespace) -> int:
             continue
         scores = {kind: m.image["l2"].auroc for kind, m in record.metrics.items()}
         print(config.name, *(f"{kind} image AUROC {auroc:.3f}" for kind, auroc in scores.items()), sep="  ")
-    if failures:
+    if failures and len(configs) > 1:
         print(f"{len(failures)} of {len(configs)} runs failed:", file=sys.stderr)
         for config, error in failures:
             print(f"  {config.name}: {error}", file=sys.stderr)

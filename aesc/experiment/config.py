@@ -68,8 +68,8 @@ class RunConfig(BaseModel):
     preset: str = "quick"
     model: str = "aesc"
     corruption: str = "stain"
-    size: int = Field(default=0, ge=0, le=4096, validate_default=True)
-    epochs: int = Field(default=0, ge=0, le=100_000)
+    size: int = Field(default=0, ge=1, le=4096)
+    epochs: int = Field(default=0, ge=1, le=100_000)
     channels: int = 1
     passes: int = Field(default=PASSES, ge=2, le=10_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -159,7 +159,8 @@ def first_sentence(error: ValidationError) -> str:
     if isinstance(cause, InputError):
         return str(cause)
     place = ".".join(str(part) for part in problem["loc"])
-    return f"{place}={problem['input']!r} is not possible: {problem['msg'].lower()}."
+    rule = problem["msg"].lower().removeprefix("input ")
+    return f"{place}={problem['input']!r} is not possible: it {rule}."
 
 
 def _one_of(name: str, value: str, known: dict[str, Any]) -> str:

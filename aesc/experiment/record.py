@@ -126,6 +126,28 @@ class Record(_Part):
     metrics: dict[str, MapMetrics]
     notes: str = ""
 
+    def card(self) -> str:
+        """The reproducibility card of a page: a Markdown table of what made this record."""
+        data, method, where = self.data, self.method, self.environment
+        seconds = self.duration
+        lines = {
+            "data": f"{data.dataset}, {data.category}, SHA-256 `{data.fingerprint[:16]}…`",
+            "method": f"{method.model} + {method.corruption}, {method.size} px, "
+            f"{method.channels} channel(s), {method.passes} dropout passes",
+            "training": f"preset {method.preset}: {method.epochs} epochs of {method.batches} batches "
+            f"of {method.batch_size}, best epoch {self.training.best_epoch}",
+            "seed": str(method.seed),
+            "device": where.device,
+            "versions": f"aesc {where.aesc}, Python {where.python}, torch {where.torch}, "
+            f"numpy {where.numpy}, {where.platform}",
+            "duration": f"data {seconds.data:.0f} s, training {seconds.training:.0f} s, "
+            f"scoring {seconds.scoring:.0f} s",
+        }
+        if self.notes:
+            lines["notes"] = self.notes
+        rows = "\n".join(f"| {name} | {text} |" for name, text in lines.items())
+        return f"| reproducibility card | |\n|---|---|\n{rows}"
+
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all.
 

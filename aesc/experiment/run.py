@@ -31,7 +31,7 @@ from aesc.files import check_writable, whole_file
 from aesc.model import MODELS, AESc
 from aesc.noise import corruption
 from aesc.scoring import AnomalyMaps, anomaly_maps
-from aesc.synthetic import check_names, embedded
+from aesc.synthetic import category_spec, embedded
 from aesc.training import History, Trainer
 
 
@@ -56,11 +56,11 @@ class Experiment:
         self.progress = progress
         self.device = resolve_device(config.device)
         self._seconds = dict.fromkeys(("data", "training", "scoring"), 0.0)
-        check_writable(self.out)
         if config.data == EMBEDDED:
-            check_names([config.category])
+            category_spec(config.category)
         else:
             resolve_category(config.category, config.data)
+        check_writable(self.out)
 
     def path(self, suffix: str) -> Path:
         """Path of a file of this run, for example ``path(".json")``."""

@@ -1,0 +1,221 @@
+"""One category in memory: good images to train on, test images, labels, masks and a fingerprint."""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from aesc.data.images import (
+    check_channels,
+    check_same_size,
+    check_size,
+    decode,
+    image_array,
+    is_integer,
+    mask_array,
+    read_bytes,
+)
+from aesc.data.layout import GOOD, SourceFile, absolute, find_files
+from aesc.errors import InputError
+
+_Job = tuple[SourceFile, NDArray[np.float32], NDArray[np.bool_] | None]
+"""A file to read, the slot its image goes to, the slot its mask goes to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Category:
+    """The images of one category, read and resized. H = W = ``size`` pixels, C = ``channels``.
+
+    Attributes:
+        name: name of the folder.
+        root: absolute path of the folder.
+        size: side of every image in pixels.
+        channels: 1 (grey) or 3 (RGB).
+        train: float32 N x C x H x W in [0, 1], good images.
+        validation: the same, the good images kept out of training.
+        test: the same, good and defective images.
+        masks: bool N x 1 x H x W for the test images, True on a defect; None when the folder has
+            no ``ground_truth`` folder.
+        labels: int64 N for the test images, 0 good and 1 defective.
+        defect_types: for each test image, its defect type or ``"good"``.
+        train_paths: for each training image, its path relative to ``root``, with ``/``.
+        validation_paths: the same for the validation images.
+        test_paths: the same for the test images.
+        pixel_scored: bool N for the test images, False for those that pixel scores must leave out:
+            defective ones whose mask is empty at this size, and all of them without masks.
+        fingerprint: SHA-256 (64 hex digits) over the sorted relative paths of all files read, masks
+            included, each followed by the SHA-256 of its bytes; it tells data apart, whatever the
+            size, channels or split they were read with.
+    """
+
+    name: str
+    root: Path
+    size: int
+    channels: int
+    train: Tensor = field(repr=False)
+    validation: Tensor = field(repr=False)
+    test: Tensor = field(repr=False)
+    masks: Tensor | None = field(repr=False)
+    labels: Tensor = field(repr=False)
+    defect_types: tuple[str, ...] = field(repr=False)
+    train_paths: tuple[str, ...] = field(repr=False)
+    validation_paths: tuple[str, ...] = field(repr=False)
+    test_paths: tuple[str, ...] = field(repr=False)
+    pixel_scored: Tensor = field(repr=False)
+    fingerprint: str
+
+    @property
+    def notes(self) -> str:
+        """One sentence on what pixel scores leave out and why; empty when that is nothing."""
+        left_out = [
+            path
+            for path, scored in zip(self.test_paths, self.pixel_scored.tolist(), strict=True)
+            if not scored
+        ]
+        if not left_out:
+            return ""
+        if self.masks is None:
+            return f"{self.name} has no ground_truth folder, so it has image scores only."
+        return (
+            f"Left out of the pixel scores because their mask is empty at {self.size} pixels "
+            f"although they are defective: {', '.join(left_out)}."
+        )
+
+
+def load_category(
+    folder: str | Path,
+    size: int = 256,
+    channels: int = 1,
+    validation_fraction: float = 0.2,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: bool = False,
+) -> Category:
+    """Read a category folder.
+
+    Three layouts are understood. MVTec AD: ``train/good``, ``test/<defect type>`` and
+    ``ground_truth/<defect type>/<image name>_mask.png`` (or any other image extension). The same
+    without ``ground_truth``, for image scores only. A plain folder of good images, which has no
+    test images. Hidden files and files that are no images are skipped. How files become arrays is
+    told at `aesc.data.read_image` and `aesc.data.read_mask`.
+
+    Args:
+        folder: the category folder.
+        size: side in pixels that every image is resized to.
+        channels: 1 (grey) or 3 (RGB).
+        validation_fraction: share of the good training images kept for validation, between 0 and
+            1; rounded, with at least one image on either side.
+        seed: not negative; draws the validation images, with ``numpy.random.default_rng``, from
+            the sorted names.
+        workers: decoding threads; None takes one per processor.
+        progress: show a progress bar.
+
+    Raises:
+        InputError: the folder has none of the layouts, fewer than two good images, a defective
+            image without mask beside a ``ground_truth`` folder, or a file that cannot be read; or
+            an argument is out of range.
+    """
+    _check_arguments(size, channels, validation_fraction, seed, workers)
+    root = absolute(folder)
+    good, test, has_masks = find_files(root)
+    train, validation = _split(good, validation_fraction, seed)
+    images = np.empty((len(good) + len(test), channels, size, size), np.float32)
+    masks = np.zeros((len(test), 1, size, size), np.bool_)
+    first_test = len(good)
+    mask_slots = [*([None] * first_test), *masks]
+    jobs: list[_Job] = list(zip([*train, *validation, *test], images, mask_slots, strict=True))
+    bar = tqdm(total=len(jobs), desc=f"Reading {root.name}", unit="image", disable=not progress)
+    digests = _read_all(jobs, workers, bar)
+    labels = torch.tensor([file.defect_type != GOOD for file in test], dtype=torch.int64)
+    mask_tensor = torch.from_numpy(masks) if has_masks else None
+    return Category(
+        name=root.name,
+        root=root,
+        size=size,
+        channels=channels,
+        train=torch.from_numpy(images[: len(train)]),
+        validation=torch.from_numpy(images[len(train) : first_test]),
+        test=torch.from_numpy(images[first_test:]),
+        masks=mask_tensor,
+        labels=labels,
+        defect_types=tuple(file.defect_type for file in test),
+        train_paths=_relative(train, root),
+        validation_paths=_relative(validation, root),
+        test_paths=_relative(test, root),
+        pixel_scored=_pixel_scored(labels, mask_tensor),
+        fingerprint=_fingerprint(digests, root),
+    )
+
+
+def _split(
+    good: list[SourceFile], fraction: float, seed: int
+) -> tuple[list[SourceFile], list[SourceFile]]:
+    held_out = min(max(round(len(good) * fraction), 1), len(good) - 1)
+    order = np.random.default_rng(seed).permutation(len(good))
+    validation, train = sorted(order[:held_out]), sorted(order[held_out:])
+    return [good[i] for i in train], [good[i] for i in validation]
+
+
+def _read_all(jobs: list[_Job], workers: int | None, bar: tqdm) -> dict[Path, bytes]:
+    """Run the jobs in threads (decoding and resizing release the GIL); return file digests."""
+    digests: dict[Path, bytes] = {}
+    with bar, ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        for found in pool.map(_read, jobs):
+            digests.update(found)
+            bar.update()
+    return digests
+
+
+def _read(job: _Job) -> dict[Path, bytes]:
+    """Fill the slots of one image and its mask; return the SHA-256 of each file."""
+    file, image_slot, mask_slot = job
+    data = read_bytes(file.image)
+    image = decode(data, file.image)
+    channels, size, _ = image_slot.shape
+    image_slot[:] = image_array(image, file.image, size, channels)
+    digests = {file.image: hashlib.sha256(data).digest()}
+    if file.mask is not None and mask_slot is not None:
+        data = read_bytes(file.mask)
+        mask = decode(data, file.mask)
+        check_same_size(mask, file.mask, image, file.image)
+        mask_slot[0] = mask_array(mask, size)
+        digests[file.mask] = hashlib.sha256(data).digest()
+    return digests
+
+
+def _pixel_scored(labels: Tensor, masks: Tensor | None) -> Tensor:
+    if masks is None:
+        return torch.zeros(len(labels), dtype=torch.bool)
+    return (labels == 0) | masks.flatten(1).any(1)
+
+
+def _relative(files: list[SourceFile], root: Path) -> tuple[str, ...]:
+    return tuple(file.image.relative_to(root).as_posix() for file in files)
+
+
+def _fingerprint(digests: dict[Path, bytes], root: Path) -> str:
+    by_name = {path.relative_to(root).as_posix(): digest for path, digest in digests.items()}
+    whole = hashlib.sha256()
+    for name in sorted(by_name):
+        whole.update(os.fsencode(name) + b"\0" + by_name[name])  # fixed length, so unambiguous
+    return whole.hexdigest()
+
+
+def _check_arguments(
+    size: int, channels: int, fraction: float, seed: int, workers: int | None
+) -> None:
+    check_size(size)
+    check_channels(channels)
+    if not 0 < fraction < 1:
+        raise InputError(f"validation_fraction is {fraction!r}; give a number between 0 and 1.")
+    if not is_integer(seed) or seed < 0:
+        raise InputError(f"seed is {seed!r}; give a whole number of at least 0.")
+    if workers is not None and (not is_integer(workers) or workers < 1):
+        raise InputError(f"workers is {workers!r}; give a positive whole number or None.")

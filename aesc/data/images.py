@@ -1,0 +1,270 @@
+"""Image files to arrays: every mode and bit depth that Pillow opens, resized in floating point."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from aesc.errors import InputError
+
+MAX_PIXELS = 2**28
+"""Largest image read: 268 million pixels (16384 x 16384), about 1 GiB for one channel in float32.
+
+Pillow warns from 89 million pixels and refuses from 179 million, which line-scan cameras exceed.
+The limit counts the pixels that the header declares, so a small file that would unpack to
+something huge is refused before it is unpacked.
+"""
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Rec. 601 weights of red, green and blue, those of Pillow's own conversion to grey."""
+
+# Pillow recognises these without decoding them, or hands them to an outside program (EPS).
+_NOT_RASTER = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
+
+_limit_lock = threading.Lock()
+
+
+def is_image_file(path: Path) -> bool:
+    """Say by its name whether ``path`` is an image: an extension Pillow decodes, and not hidden."""
+    return not path.name.startswith(".") and path.suffix.lower() in _extensions()
+
+
+def read_image(path: str | Path, size: int, channels: int) -> NDArray[np.float32]:
+    """Read an image file as a square array.
+
+    Grey is the Rec. 601 luma; a grey file read with three channels repeats its one channel. An
+    alpha channel is dropped: the colour stored under it counts, whatever its opacity. EXIF
+    orientation is honoured, and of a file with several frames the first is read.
+
+    8-bit values are divided by 255 and 16-bit values by 65535. Integer files of 32 bits are
+    divided by 255, or by 65535 when they hold more than 255; floating-point files by 1, 255 or
+    65535, the smallest that holds their largest value. (Pillow itself cuts colour files of 16 bits
+    a channel down to 8.)
+
+    An image that is not square is stretched to the square, as in the paper. The filter is
+    Pillow's BILINEAR, whose triangle widens with the reduction: every source pixel then counts,
+    almost as in an area mean, and enlarging interpolates where BOX would repeat pixels in blocks.
+
+    Args:
+        path: the file.
+        size: side of the result in pixels.
+        channels: 1 (grey) or 3 (red, green, blue).
+
+    Returns:
+        ``channels x size x size``, values in [0, 1].
+
+    Raises:
+        InputError: the file is missing, damaged, not an image, larger than ``MAX_PIXELS``, or has
+            values outside the ranges above; or an argument is out of range.
+    """
+    check_size(size)
+    check_channels(channels)
+    return image_array(decode(read_bytes(path), path), path, size, channels)
+
+
+def read_mask(
+    path: str | Path, size: int, image_path: str | Path | None = None
+) -> NDArray[np.bool_]:
+    """Read a defect mask; any pixel that is not black marks a defect.
+
+    Resized by nearest neighbour, which alone keeps a mask a mask.
+
+    Args:
+        path: the mask file.
+        size: side of the result in pixels.
+        image_path: the image the mask belongs to; if given, its original size must be the mask's.
+
+    Returns:
+        ``size x size``, True on the defect.
+
+    Raises:
+        InputError: as for `read_image`, or the two files differ in size.
+    """
+    check_size(size)
+    mask = decode(read_bytes(path), path)
+    if image_path is not None:
+        check_same_size(mask, path, decode(read_bytes(image_path), image_path), image_path)
+    return mask_array(mask, size)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); check the path and its permissions."
+        ) from error
+
+
+def decode(data: bytes, path: str | Path) -> Image.Image:
+    """Decode the bytes of an image file, upright, in one of the modes L, RGB, I;16*, I and F.
+
+    Args:
+        data: content of the file.
+        path: its name, for messages.
+
+    Raises:
+        InputError: the bytes are no complete image, or one larger than ``MAX_PIXELS``.
+    """
+    try:
+        with _pillow_limit_lifted():
+            image = Image.open(BytesIO(data), formats=_formats())
+        _check_pixels(image, path)
+        image.load()
+        if image.format != "TIFF":  # turned while loading, though older Pillows keep the tag
+            ImageOps.exif_transpose(image, in_place=True)
+        return _simplified(image)
+    except InputError:
+        raise
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{path} is not an image Pillow can read; replace or remove it."
+        ) from error
+    except Exception as error:  # damaged data makes Pillow's decoders raise a dozen unrelated types
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise InputError(
+            f"{path} cannot be decoded as an image ({reason}); replace or remove it."
+        ) from error
+
+
+def image_array(
+    image: Image.Image, path: str | Path, size: int, channels: int
+) -> NDArray[np.float32]:
+    """Resize a decoded image; arguments, result and errors as for `read_image`."""
+    full_scale = _full_scale(image, path)
+    planes: NDArray[np.float32] = (
+        np.stack([_resized(band, size) for band in image.split()]) / full_scale
+    )
+    if channels == 1 and len(planes) == 3:
+        planes = np.tensordot(_LUMA, planes, axes=1)[None]
+    elif channels == 3 and len(planes) == 1:
+        planes = np.repeat(planes, 3, axis=0)
+    return planes.clip(0, 1)  # the weights of filter and luma sum to 1 only to 1e-7
+
+
+def mask_array(mask: Image.Image, size: int) -> NDArray[np.bool_]:
+    """Resize a decoded mask; arguments and result as for `read_mask`."""
+    defect: NDArray[np.bool_] = np.any(np.atleast_3d(np.asarray(mask)), axis=2)
+    rows, columns = (_nearest(length, size) for length in defect.shape)
+    return defect[rows[:, None], columns]
+
+
+def check_same_size(
+    mask: Image.Image, mask_path: str | Path, image: Image.Image, image_path: str | Path
+) -> None:
+    """Refuse a mask drawn for another size than its image's.
+
+    Raises:
+        InputError: names both files and their sizes.
+    """
+    if mask.size != image.size:
+        raise InputError(
+            f"The mask {mask_path} is {_shape(mask)} pixels but its image {image_path} is "
+            f"{_shape(image)}; save the mask at the size of its image."
+        )
+
+
+def check_size(size: int) -> None:
+    """Raise `InputError` unless ``size`` is a positive whole number."""
+    if not is_integer(size) or size < 1:
+        raise InputError(f"size is {size!r}; give a positive whole number of pixels.")
+
+
+def check_channels(channels: int) -> None:
+    """Raise `InputError` unless ``channels`` is 1 or 3."""
+    if not is_integer(channels) or channels not in (1, 3):
+        raise InputError(f"channels is {channels!r}; give 1 for grey or 3 for RGB.")
+
+
+def is_integer(value: object) -> bool:
+    """Say whether ``value`` is a whole number; True and False are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+@cache
+def _extensions() -> frozenset[str]:
+    by_extension = Image.registered_extensions().items()
+    return frozenset(extension for extension, name in by_extension if name in _formats())
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in Image.OPEN if name not in _NOT_RASTER)
+
+
+@contextmanager
+def _pillow_limit_lifted() -> Iterator[None]:
+    """Open under our limit instead of Pillow's, which is a global: hold a lock and put it back."""
+    with _limit_lock:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _check_pixels(image: Image.Image, path: str | Path) -> None:
+    if not 0 < image.width * image.height <= MAX_PIXELS:
+        raise InputError(
+            f"{path} is {_shape(image)} pixels, not between 1 and {MAX_PIXELS} in all; "
+            "reduce it or cut it into tiles."
+        )
+
+
+def _shape(image: Image.Image) -> str:
+    return f"{image.width} x {image.height}"
+
+
+def _simplified(image: Image.Image) -> Image.Image:
+    """Bring the many modes down to L and RGB; those of more than 8 bits stay as they are."""
+    if image.mode == "I" and image.format in ("PNG", "PPM"):
+        return image.convert("I;16")  # older Pillows widen these 16-bit formats to 32
+    if image.mode.startswith("I") or image.mode in ("L", "RGB", "F"):
+        return image
+    if image.mode in ("1", "LA"):
+        return image.convert("L")
+    if image.mode in ("P", "PA"):
+        return image.convert("RGBA").convert("RGB")  # straight to RGB warns of transparent colours
+    return image.convert("RGB")
+
+
+def _full_scale(image: Image.Image, path: str | Path) -> float:
+    """Return the value that stands for white."""
+    if image.mode in ("L", "RGB"):
+        return 255
+    if image.mode.startswith("I;16"):
+        return 65535
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    if not 0 <= low <= high <= 65535:  # also false for NaN
+        raise InputError(
+            f"{path} holds values from {low:g} to {high:g}, outside 0 to 65535; "
+            "rescale it to 8 or 16 bits."
+        )
+    if image.mode == "F" and high <= 1:
+        return 1
+    return 255 if high <= 255 else 65535
+
+
+def _resized(band: Image.Image, size: int) -> NDArray[np.float32]:
+    """Resize one channel in 32-bit floating point, so that no bit of a 16-bit file is lost."""
+    if band.mode.startswith("I"):  # Pillow converts not every byte order of I;16
+        band = Image.fromarray(np.asarray(band, dtype=np.float32))
+    return np.asarray(band.convert("F").resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _nearest(length: int, size: int) -> NDArray[np.int64]:
+    """Return the source index under the centre of each of ``size`` target pixels, exactly."""
+    return (2 * np.arange(size) + 1) * length // (2 * size)

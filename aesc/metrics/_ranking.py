@@ -1,0 +1,115 @@
+"""The single sort behind every metric.
+
+All metrics here are determined by what happens at the scores of the *defective* samples. Between
+two of them, lowering the threshold only adds good samples: the hit rate stands still, F1 falls and
+the curves run flat. So it is enough to sort the good scores by value, order the far fewer defective
+ones beside them, and count. The results are exact, no threshold is sampled.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+_EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=np.int8)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Counts at the K distinct scores of the defective samples, highest score first.
+
+    Attributes:
+        positives: Number of defective samples.
+        negatives: Number of good samples.
+        thresholds: The K scores.
+        hits: K counts of defective samples scoring at least the threshold.
+        above: K counts of good samples scoring more than the threshold.
+        reached: K counts of good samples scoring at least the threshold.
+        corners: K + 1 scores. Entry k is the lowest good score above threshold k, where the flat
+            stretch before that threshold ends; the last entry is the lowest good score of all.
+            Entries whose stretch has no good sample are never read.
+        overlap: K cumulated weights, divided by their total; None where no weights were given.
+    """
+
+    positives: int
+    negatives: int
+    thresholds: Floats
+    hits: Counts
+    above: Counts
+    reached: Counts
+    corners: Floats
+    overlap: Floats | None
+
+
+def rank(
+    scores: NDArray[np.floating], positive: NDArray[np.bool_], weights: Floats | None = None
+) -> Ranking:
+    """Sort once and count; ``weights`` holds one number for each True of ``positive``, in order."""
+    good = scores[~positive]
+    good.sort()
+    values = scores[positive]
+    # Stable, so that tied weights are summed in the same order on every processor.
+    order = np.argsort(values, kind="stable")[::-1]
+    values = values[order]
+    # The last place of each group of ties; the slice keeps the result empty for an empty input.
+    ends = np.append(np.flatnonzero(values[1:] != values[:-1]), values.size - 1)[: values.size]
+    thresholds = values[ends]
+    higher = np.searchsorted(good, thresholds, side="right")
+    return Ranking(
+        positives=values.size,
+        negatives=good.size,
+        thresholds=thresholds.astype(np.float64),
+        hits=ends + 1,
+        above=good.size - higher,
+        reached=good.size - np.searchsorted(good, thresholds, side="left"),
+        corners=_corners(good, higher),
+        overlap=None if weights is None else _cumulated(weights[order], ends),
+    )
+
+
+def polyline(ranking: Ranking, heights: NDArray[np.generic]) -> tuple[Counts, Floats, Floats]:
+    """Corners of the curve that has ``heights[k]`` at threshold k, from (0, 0) to the right end.
+
+    Returns:
+        The counts of good samples, the heights and the thresholds of the corners. Points inside a
+        flat stretch are left out: they would change neither the curve nor its area.
+    """
+    counts = _interleave(np.append(0, ranking.reached), np.append(ranking.above, ranking.negatives))
+    levels = np.repeat(np.append(0.0, heights), 2)
+    thresholds = _interleave(np.append(np.inf, ranking.thresholds), ranking.corners)
+    keep = np.ones(counts.size, dtype=np.bool_)
+    keep[1::2] = counts[1::2] > counts[::2]
+    return counts[keep], levels[keep], thresholds[keep]
+
+
+def region_weights(masks: NDArray[np.bool_]) -> Floats:
+    """Give each defect pixel, in reading order, one over the size of its 8-connected region."""
+    weights = [np.empty(0)]
+    for mask in masks:
+        if mask.any():
+            regions, _ = ndimage.label(mask, structure=_EIGHT_NEIGHBOURS)
+            inside = regions[mask]
+            weights.append(1.0 / np.bincount(inside)[inside])
+    return np.concatenate(weights)
+
+
+def _corners(good: NDArray[np.floating], higher: Counts) -> Floats:
+    places = np.append(higher, 0)
+    if good.size == 0:
+        return np.full(places.size, np.nan)
+    return good[np.minimum(places, good.size - 1)].astype(np.float64)
+
+
+def _cumulated(weights: Floats, ends: Counts) -> Floats:
+    # A plain float64 sum over millions of pixels would be wrong by 1e-11.
+    sums = np.cumsum(weights, dtype=np.longdouble)
+    # The total is the number of regions up to rounding; dividing by it makes the last value exact.
+    return (sums[ends] / sums[-1:]).astype(np.float64)
+
+
+def _interleave(even: NDArray[np.generic], odd: NDArray[np.generic]) -> NDArray[np.generic]:
+    return np.stack((even, odd), axis=1).ravel()

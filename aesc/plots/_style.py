@@ -1,0 +1,116 @@
+"""The one look of all figures."""
+
+import textwrap
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import numpy as np
+from cycler import cycler
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
+from numpy.typing import NDArray
+
+WIDTH = 7.0
+"""Widest figure in inches. A text of 11.5 points in it is 9 pixels high on a 390 pixel screen."""
+
+SMALL = 10
+"""Font size in points for what stands in narrow places: tick labels, legends, picture titles."""
+
+MAP_COLOURS = "magma"
+"""Perceptually uniform, from black (nothing) to pale yellow (the upper limit)."""
+
+# The palette of M. Okabe and K. Ito, "Color Universal Design" (2008), without its yellow, which is
+# too pale on white. Lines differ in dash too, for prints without colour.
+BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
+
+FAINT = {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 1.5}
+"""The line of a reference: chance, or a change of learning rate."""
+
+_INK = "#222222"
+_SETTINGS = {
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "savefig.facecolor": "white",
+    "image.cmap": "gray",
+    "axes.facecolor": "white",
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.titlesize": 12,
+    "axes.labelsize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=[BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK])
+    + cycler(linestyle=["-", "--", "-.", ":", "-", "--", "-."]),
+    "grid.color": "#dddddd",
+    "font.size": 11.5,
+    "axes.formatter.limits": (-2, 4),
+    "axes.formatter.use_mathtext": True,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": SMALL,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+}
+
+
+def style() -> AbstractContextManager[None]:
+    """Return a context with the look of the book, whatever style was in force around it.
+
+    Every function of `aesc.plots` draws inside it already; use it for a figure of your own.
+    """
+    return plt.style.context(_SETTINGS, after_reset=True)
+
+
+def new_figure(
+    rows: int, columns: int, size: tuple[float, float], layout: str = "constrained"
+) -> tuple[Figure, NDArray[np.object_]]:
+    """Open a pyplot figure of ``size`` inches and return it with its rows x columns axes."""
+    return plt.subplots(rows, columns, figsize=size, layout=layout, squeeze=False)
+
+
+def finish(figure: Figure, description: str) -> Figure:
+    """Attach the description and lay the figure out; call it inside `style`.
+
+    Matplotlib makes tick labels when it first lays out, in the style that is then in force.
+    """
+    figure.set_label(description)
+    figure.draw_without_rendering()
+    return figure
+
+
+def legend_below(axes: Axes, title: str | None = None) -> None:
+    """Put the legend under the axes and their labels, where it hides no data."""
+    # In inches, not in shares of the axes: it must clear the labels whatever the panel's height.
+    drop = ScaledTranslation(0.0, -0.48, axes.figure.dpi_scale_trans)
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=axes.transAxes + drop,
+        borderaxespad=0.0,
+        title=title,
+    )
+
+
+def wrapped(text: str, inches: float) -> str:
+    """Break a name over lines of about ``inches`` at the small font size, dollar signs kept."""
+    characters = max(6, int(inches * 72 / (0.62 * SMALL)))
+    return textwrap.fill(text.replace("_", " "), characters).replace("$", r"\$")
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words for a sentence of a figure's description."""
+    return ", ".join(words)
+
+
+def counted(number: int, noun: str) -> str:
+    """Say a number of things, for a figure's description."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

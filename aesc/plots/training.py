@@ -1,0 +1,84 @@
+"""The figure of a training run."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from aesc.errors import InputError
+from aesc.metrics._input import as_array
+from aesc.plots._style import (
+    FAINT,
+    VERMILION,
+    WIDTH,
+    counted,
+    finish,
+    legend_below,
+    new_figure,
+    style,
+)
+
+
+def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw training loss and validation PSNR over the epochs, the best epoch marked.
+
+    Dotted lines stand where the learning rate was lowered.
+
+    Args:
+        history: ``loss`` (mean squared error, above 0), ``validation_psnr`` (dB) and
+            ``learning_rate``, one number for each epoch.
+
+    Raises:
+        InputError: a missing key, no epoch, lists of different lengths, values that are not finite.
+    """
+    loss, psnr, rate = _history(history)
+    epochs = np.arange(1, len(loss) + 1)
+    best = int(np.argmax(psnr))
+    lowered = epochs[1:][np.diff(rate) < 0]
+    marker = "o" if len(epochs) == 1 else ""
+    with style():
+        figure, grid = new_figure(1, 2, (WIDTH, 4.4))
+        left, right = grid[0]
+        left.semilogy(epochs, loss, marker=marker, label="training")
+        left.set(title="loss", ylabel="mean squared error")
+        right.plot(epochs, psnr, marker=marker, label="validation")
+        right.set(title="validation PSNR", ylabel="dB")
+        right.yaxis.set_major_locator(MaxNLocator(6))
+        right.plot(
+            epochs[best],
+            psnr[best],
+            "o",
+            color=VERMILION,
+            markersize=9,
+            label=f"best: epoch {epochs[best]}, {psnr[best]:.2f} dB",
+        )
+        for axes in (left, right):
+            axes.grid(True)
+            axes.set(xlabel="epoch", xlim=(0, len(epochs) + 1))
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            for epoch in lowered:
+                axes.axvline(epoch, **FAINT, zorder=1)
+        if lowered.size:
+            left.plot([], [], **FAINT, label=f"learning rate down to {rate[-1]:g}")
+        legend_below(left)
+        legend_below(right)
+        return finish(
+            figure,
+            f"Training loss and validation PSNR over {counted(len(epochs), 'epoch')}; "
+            f"the PSNR is best at epoch {epochs[best]} with {psnr[best]:.2f} dB.",
+        )
+
+
+def _history(history: Mapping[str, Sequence[float]]) -> list[NDArray[np.float64]]:
+    names = ("loss", "validation_psnr", "learning_rate")
+    missing = [name for name in names if name not in history]
+    if missing:
+        raise InputError(f"history lacks {missing[0]}: give one number for each epoch under it.")
+    lists = [as_array(history[name], name).astype(np.float64) for name in names]
+    if lists[0].size == 0 or any(values.shape != (lists[0].size,) for values in lists):
+        raise InputError("history holds lists of different or no length: give one number an epoch.")
+    if not all(np.isfinite(values).all() for values in lists) or lists[0].min() <= 0:
+        raise InputError("history holds NaN, infinite or unsuitable values: give a loss above 0.")
+    return lists
