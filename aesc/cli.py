@@ -41,22 +41,30 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--size", type=int, help="embedded: image side in pixels (default: 128)")
     data.add_argument("--seed", type=int, default=0, help="embedded: seed (default: %(default)s)")
     data.add_argument("--out", type=Path, help="folder (default: embedded: the cache; mvtec: data)")
-    data.add_argument("--source", type=Path, help="mvtec: an archive or folder that you already have")
+    data.add_argument(
+        "--source", type=Path, help="mvtec: an archive or folder that you already have"
+    )
     data.add_argument("--url", help="mvtec: another address of the archive")
     data.set_defaults(command=_data)
 
     run = commands.add_parser("run", help="train and evaluate categories, one notebook each")
     run.add_argument("category", nargs="+", help="names, or 'all' for every category of the data")
-    run.add_argument("--data", default="embedded", help="dataset or category folder (default: embedded)")
+    run.add_argument(
+        "--data", default="embedded", help="dataset or category folder (default: embedded)"
+    )
     run.add_argument("--preset", default="quick", help="quick, standard or paper (default: quick)")
     run.add_argument("--model", default="aesc", help="aesc or ae (default: aesc)")
-    run.add_argument("--corruption", default="stain", help="what the network unlearns (default: stain)")
+    run.add_argument(
+        "--corruption", default="stain", help="what the network unlearns (default: stain)"
+    )
     run.add_argument("--size", type=int, help="image side in pixels (default: the preset's)")
     run.add_argument("--epochs", type=int, help="training epochs (default: the preset's)")
     run.add_argument("--channels", type=int, default=1, help="1 grey, 3 colour (default: 1)")
     run.add_argument("--passes", type=int, help="dropout passes (default: 30)")
     run.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
-    run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (default: auto)")
+    run.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (default: auto)"
+    )
     run.add_argument("--out", type=Path, default=Path("runs"), help="output folder (default: runs)")
     run.set_defaults(command=_run)
 
@@ -105,7 +113,11 @@ def _run(options: argparse.Namespace) -> int:
             print(f"aesc: error: {error}", file=sys.stderr)
             continue
         scores = {kind: m.image["l2"].auroc for kind, m in record.metrics.items()}
-        print(config.name, *(f"{kind} image AUROC {auroc:.3f}" for kind, auroc in scores.items()), sep="  ")
+        print(
+            config.name,
+            *(f"{kind} image AUROC {auroc:.3f}" for kind, auroc in scores.items()),
+            sep="  ",
+        )
     if failures and len(configs) > 1:
         print(f"{len(failures)} of {len(configs)} runs failed:", file=sys.stderr)
         for config, error in failures:

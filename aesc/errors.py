@@ -1,8 +1,8 @@
-"""The exceptions of the package, so that a caller can tell bad input from a defect of the program."""
+"""The exceptions of the package, so that a caller can tell bad input from a fault in the code."""
 
 
 class InputError(ValueError):
-    """Something the user gave is unusable: one sentence that names the file or value and the remedy.
+    """Something given is unusable: one sentence that names the file or value and the remedy.
 
     The command line prints the sentence alone and exits with code 2; nothing is left half written.
     """

@@ -1,4 +1,4 @@
-"""The two networks of the paper: `AE`, a convolutional autoencoder, and `AESc`, the same with skips.
+"""The networks of the paper: `AE`, a convolutional autoencoder, and `AESc`, the same with skips.
 
 Source: Collin & De Vleeschouwer (ICPR 2020), section III, and the authors' Keras code, whose
 defaults are followed (LeakyReLU slope 0.3, batch-norm epsilon 1e-3, Glorot-uniform weights, "same"
@@ -25,8 +25,8 @@ class AESc(nn.Module):
     """Autoencoder with skip connections: encoder maps are ADDED to the decoder maps of their size.
 
     Encoder level: convolution of stride 2, batch norm, LeakyReLU; feature maps double per level.
-    Decoder level: nearest up-sampling, convolution, batch norm, LeakyReLU, then the addition. A last
-    up-sampling and convolution to the image's channels, then a sigmoid. Sides that are not a
+    Decoder level: nearest up-sampling, convolution, batch norm, LeakyReLU, then the addition. A
+    last up-sampling and convolution to the image's channels, then a sigmoid. Sides that are not a
     multiple of 2**depth are cropped to fit on the way up.
 
     Args:
@@ -140,7 +140,9 @@ class AESc(nn.Module):
             maps.append(_dropout(level, self.rates[index], generator))
         return maps
 
-    def _decode(self, maps: list[Tensor], images: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _decode(
+        self, maps: list[Tensor], images: Tensor, generator: torch.Generator | None
+    ) -> Tensor:
         x = maps[-1]
         for level, index in zip(self.decoder, range(len(maps) - 2, -1, -1), strict=True):
             skip = maps[index]
@@ -214,7 +216,7 @@ class _Level(nn.Module):
 
 
 def check_image_size(side: int, depth: int) -> None:
-    """Raise InputError when an image side is below 2**depth, the least that ``depth`` levels halve."""
+    """Raise InputError when a side is below 2**depth, the least that ``depth`` levels can halve."""
     if side < 2**depth:
         raise InputError(
             f"Images of {side} pixels are too small for a network of depth {depth}: "
@@ -256,7 +258,7 @@ def _crop(x: Tensor, like: Tensor) -> Tensor:
 
 
 def _dropout(x: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
-    """Zero each feature with probability ``rate``, the same ones for the whole batch; scale the rest."""
+    """Zero features with probability ``rate``, the same in the whole batch; scale the rest."""
     if generator is None or rate == 0:
         return x
     draws = torch.rand(x.shape[1:], generator=generator, device=generator.device)

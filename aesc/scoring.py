@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from aesc.errors import InputError
 from aesc.model import AESc
@@ -84,7 +84,9 @@ def uncertainty_map(model: AESc, images: Tensor, passes: int = PASSES, seed: int
         InputError: fewer than two passes, or images that do not fit the network.
     """
     if passes < 2:
-        raise InputError(f"passes={passes} gives no variance: use at least 2 (the paper: {PASSES}).")
+        raise InputError(
+            f"passes={passes} gives no variance: use at least 2 (the paper: {PASSES})."
+        )
     generator = torch.Generator(images.device).manual_seed(seed)
     mean = torch.zeros_like(images)
     squares = torch.zeros_like(images)

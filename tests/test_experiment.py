@@ -1,12 +1,11 @@
 """Configurations, records and the whole run on a tiny data set."""
 
 import json
+import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
@@ -15,37 +14,6 @@ from aesc.experiment import PRESETS, Experiment, Record, RunConfig, load_records
 from aesc.experiment.config import Preset
 from aesc.scoring import image_scores
 from aesc.training import TrainingSettings
-
-
-def write(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels.astype(np.uint8)).save(path)
-
-
-@pytest.fixture(scope="session")
-def stripes(tmp_path_factory) -> Path:
-    """A category folder: stripes of random phase; a bright or a dark square is a defect."""
-    rng = np.random.default_rng(0)
-    folder = tmp_path_factory.mktemp("data") / "tiny" / "stripes"
-
-    def image() -> np.ndarray:
-        phase = rng.uniform(0, 6)
-        row = 128 + 50 * np.sin(np.arange(64) / 3 + phase)
-        return np.clip(row[None, :] + rng.normal(0, 3, (64, 64)), 0, 255)
-
-    for i in range(10):
-        write(folder / f"train/good/{i:03}.png", image())
-    for i in range(4):
-        write(folder / f"test/good/{i:03}.png", image())
-    for defect, grey in (("bright", 255), ("dark", 0)):
-        for i in range(3):
-            pixels, mask = image(), np.zeros((64, 64))
-            y, x = rng.integers(5, 40, 2)
-            pixels[y : y + 14, x : x + 14] = grey
-            mask[y : y + 14, x : x + 14] = 255
-            write(folder / f"test/{defect}/{i:03}.png", pixels)
-            write(folder / f"ground_truth/{defect}/{i:03}_mask.png", mask)
-    return folder
 
 
 @pytest.fixture
@@ -124,9 +92,7 @@ def test_colour_and_the_plain_autoencoder(config, tmp_path):
 
 def test_without_masks_there_are_no_pixel_metrics(config, stripes, tmp_path):
     folder = tmp_path / "plain"
-    for part in ("train", "test"):
-        for path in (stripes / part).rglob("*.png"):
-            write(folder / path.relative_to(stripes), np.array(Image.open(path)))
+    shutil.copytree(stripes, folder, ignore=shutil.ignore_patterns("ground_truth"))
     config = config.model_copy(update={"category": "plain", "data": str(folder)})
     record = Experiment(config, tmp_path / "out", progress=False).run()
     assert record.metrics["residual"].pixel is None
@@ -135,8 +101,7 @@ def test_without_masks_there_are_no_pixel_metrics(config, stripes, tmp_path):
 
 
 def test_a_folder_without_test_images_is_refused(config, stripes, tmp_path):
-    for path in (stripes / "train").rglob("*.png"):
-        write(tmp_path / "only" / path.relative_to(stripes), np.array(Image.open(path)))
+    shutil.copytree(stripes / "train", tmp_path / "only" / "train")
     config = config.model_copy(update={"category": "only", "data": str(tmp_path / "only")})
     with pytest.raises(InputError, match="no good or no defective test images"):
         Experiment(config, tmp_path / "out", progress=False).run()
@@ -145,7 +110,9 @@ def test_a_folder_without_test_images_is_refused(config, stripes, tmp_path):
 def test_read_only_output_is_refused_before_any_work(config, tmp_path):
     blocker = tmp_path / "file"
     blocker.write_text("not a folder")
-    with pytest.raises(InputError, match="Cannot write .*file.*: free some space or choose another"):
+    with pytest.raises(
+        InputError, match=r"Cannot write .*file.*: free some space or choose another"
+    ):
         Experiment(config, blocker / "out")
 
 
@@ -192,7 +159,10 @@ def test_presets():
     assert (config.size, config.epochs) == (256, 250)
     settings = config.training_settings()
     assert (settings.batches, settings.batch_size, settings.patience) == (125, 16, 30)
-    assert RunConfig.checked(category="washer", preset="paper", epochs=7).training_settings().epochs == 7
+    assert (
+        RunConfig.checked(category="washer", preset="paper", epochs=7).training_settings().epochs
+        == 7
+    )
 
 
 def test_names_are_unique_and_hold_no_path(tmp_path):

@@ -1,4 +1,4 @@
-"""The networks against formulas, Keras's conventions and the plain form of the folded convolution."""
+"""The networks against formulas, Keras's conventions and plainly written convolutions."""
 
 import pytest
 import torch
@@ -45,7 +45,7 @@ def test_shape_of_every_level_at_256():
     model = AESc().eval()
     shapes = {}
     for name, module in model.named_modules():
-        if name.startswith(("encoder.", "decoder.")) and name.count(".") == 1 or name == "head":
+        if name == "head" or (name.startswith(("encoder.", "decoder.")) and name.count(".") == 1):
             module.register_forward_hook(
                 lambda _, __, output, name=name: shapes.update({name: tuple(output.shape[1:])})
             )
@@ -83,7 +83,9 @@ def test_any_size_channels_depth_and_kernel(height, width, channels, depth, kern
     inputs=st.integers(1, 3),
     outputs=st.integers(1, 3),
 )
-def test_folded_convolution_equals_upsampling_then_convolution(kernel, height, width, inputs, outputs):
+def test_folded_convolution_equals_upsampling_then_convolution(
+    kernel, height, width, inputs, outputs
+):
     conv = UpConv(inputs, outputs, kernel).double()
     x = torch.randn(2, inputs, height, width, dtype=torch.float64, requires_grad=True)
     large = functional.interpolate(x, scale_factor=2, mode="nearest")

@@ -60,7 +60,7 @@ def test_touches_only_the_mask_and_stays_in_range(name, batch, channels, height,
     assert mask.shape == (batch, 1, height, width) and mask.dtype == torch.bool
     outside = ~mask.expand_as(images)
     assert torch.equal(corrupted[outside], images[outside])
-    assert 0 <= corrupted.min() and corrupted.max() <= 1
+    assert corrupted.min() >= 0 and corrupted.max() <= 1
     if name != "none":
         assert mask.flatten(1).any(1).all()
         changed = (corrupted != images).any(1, keepdim=True)
@@ -219,7 +219,7 @@ def test_drops_are_ten_discs_of_the_published_radius():
     largest = math.pi * (0.02 * 256 + 1) ** 2
     counts = []
     for mask in masks:
-        regions, count = label(mask.numpy(), np.ones((3, 3)))
+        _, count = label(mask.numpy(), np.ones((3, 3)))
         assert 1 <= count <= 10 and mask.sum() <= 10 * largest
         counts.append(count)
     assert np.median(counts) >= 6
@@ -238,7 +238,7 @@ def test_mix_draws_by_weight():
     count = 1500
     images = torch.full((count, 1, 32, 32), 0.5)
     mix = Mix((NoCorruption(), Gaussian(), Stain(grey=(1.0, 1.0), grain=0.0)), (0.2, 0.5, 0.3))
-    corrupted, mask = mix(images, generator(14))
+    _, mask = mix(images, generator(14))
     covered = mask.flatten(1).float().mean(1)
     shares = [(covered == 0), (covered == 1), (covered > 0) & (covered < 1)]
     for share, weight in zip(shares, (0.2, 0.5, 0.3), strict=True):

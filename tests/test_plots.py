@@ -118,7 +118,9 @@ def test_every_figure_is_described_white_and_the_only_one_left_open(name: str) -
     assert dict(plt.rcParams) == before
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "name", ["detections in colour", "curves", "histograms", "bars", "learning curves"]
+)
 def test_the_style_around_does_not_matter(name: str) -> None:
     def pixels() -> bytes:
         figure = FIGURES[name]()

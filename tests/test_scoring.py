@@ -47,7 +47,9 @@ def test_maps_do_not_depend_on_the_batch(model, images):
         torch.testing.assert_close(one, other)
     other_seed = anomaly_maps(model, images, passes=4, seed=4)
     assert not torch.equal(whole.uncertainty, other_seed.uncertainty)
-    assert torch.equal(whole.residual, anomaly_maps(model, images, passes=4, seed=4, batch_size=7).residual)
+    assert torch.equal(
+        whole.residual, anomaly_maps(model, images, passes=4, seed=4, batch_size=7).residual
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -60,7 +62,9 @@ def test_norms_against_numpy(seed, count, side):
         "l1": np.abs(flat).sum(1),
         "l2": np.sqrt((flat**2).sum(1)),
         "linf": flat.max(1),
-        "smooth_max": [gaussian_filter(m, side * 4 / 256, mode="nearest").max() for m in maps.numpy()],
+        "smooth_max": [
+            gaussian_filter(m, side * 4 / 256, mode="nearest").max() for m in maps.numpy()
+        ],
     }
     assert set(expected) == set(NORMS)
     for norm, values in expected.items():

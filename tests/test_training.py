@@ -151,7 +151,9 @@ def test_nan_stops_and_keeps_the_last_good_weights(images, tmp_path):
         return loss
 
     run._epoch = poisoned
-    with pytest.raises(TrainingError, match=r"after 2 good epochs: try a learning rate below 0\.001"):
+    with pytest.raises(
+        TrainingError, match=r"after 2 good epochs: try a learning rate below 0\.001"
+    ):
         run.run(progress=False)
     assert all(tensor.isfinite().all() for tensor in weights(run).values())
     assert len(Checkpoint.load(path).numbers["history"]["loss"]) == 2
@@ -183,7 +185,12 @@ def test_damaged_checkpoints_are_refused(images, tmp_path):
     path = tmp_path / "run.checkpoint"
     trainer(images, settings=replace(SETTINGS, epochs=1), checkpoint=path).run(progress=False)
     whole = path.read_bytes()
-    for damaged in (whole[: len(whole) // 2], b"", b"not a checkpoint at all", whole[:3] + whole[9:]):
+    for damaged in (
+        whole[: len(whole) // 2],
+        b"",
+        b"not a checkpoint at all",
+        whole[:3] + whole[9:],
+    ):
         path.write_bytes(damaged)
         with pytest.raises(InputError, match=rf"{path.name} is damaged .*: delete it"):
             trainer(images, checkpoint=path)
@@ -211,7 +218,14 @@ def test_full_disk_keeps_the_last_checkpoint(images, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "values",
-    [{"epochs": 0}, {"batches": -1}, {"batch_size": 1.5}, {"learning_rate": 0}, {"factor": 1}, {"patience": 0}],
+    [
+        {"epochs": 0},
+        {"batches": -1},
+        {"batch_size": 1.5},
+        {"learning_rate": 0},
+        {"factor": 1},
+        {"patience": 0},
+    ],
 )
 def test_absurd_settings_are_refused(values):
     with pytest.raises(InputError, match=f"{next(iter(values))}={next(iter(values.values()))} "):

@@ -39,8 +39,8 @@ PRESETS = {
     "standard": Preset(128, 0.1, TrainingSettings(epochs=24, batches=125, patience=4)),
     "paper": Preset(256, 0.01, TrainingSettings()),
 }
-"""``quick``: about a minute a category on two cores. ``standard``: a quarter of an hour. ``paper``: as
-published, which wants a GPU."""
+"""``quick``: about a minute a category on two cores. ``standard``: a quarter of an hour.
+``paper``: as published, which wants a GPU."""
 
 
 class RunConfig(BaseModel):
@@ -142,7 +142,9 @@ class RunConfig(BaseModel):
         """Name of the run, unique for a configuration; files of the run start with it."""
         dataset = [] if self.dataset == self.category else [self.dataset]
         extras = [f"{self.epochs}epochs"] * (self.epochs != PRESETS[self.preset].training.epochs)
-        extras += ["colour"] * (self.channels == 3) + [f"{self.passes}passes"] * (self.passes != PASSES)
+        extras += ["colour"] * (self.channels == 3) + [f"{self.passes}passes"] * (
+            self.passes != PASSES
+        )
         parts = [self.category, self.model, self.corruption, self.preset, f"{self.size}px", *extras]
         return "-".join([*dataset, *parts, f"seed{self.seed}"])
 

@@ -134,8 +134,8 @@ class Record(_Part):
             "data": f"{data.dataset}, {data.category}, SHA-256 `{data.fingerprint[:16]}…`",
             "method": f"{method.model} + {method.corruption}, {method.size} px, "
             f"{method.channels} channel(s), {method.passes} dropout passes",
-            "training": f"preset {method.preset}: {method.epochs} epochs of {method.batches} batches "
-            f"of {method.batch_size}, best epoch {self.training.best_epoch}",
+            "training": f"preset {method.preset}: {method.epochs} epochs of {method.batches} "
+            f"batches of {method.batch_size}, best epoch {self.training.best_epoch}",
             "seed": str(method.seed),
             "device": where.device,
             "versions": f"aesc {where.aesc}, Python {where.python}, torch {where.torch}, "
@@ -167,9 +167,13 @@ class Record(_Part):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise InputError(f"Cannot read record {path} ({error.strerror}): check the path.") from error
+            raise InputError(
+                f"Cannot read record {path} ({error.strerror}): check the path."
+            ) from error
         except ValueError as error:
-            raise InputError(f"Record {path} is not JSON ({error}): delete it and run again.") from error
+            raise InputError(
+                f"Record {path} is not JSON ({error}): delete it, run again."
+            ) from error
         version = content.get("schema_version") if isinstance(content, dict) else None
         if version != SCHEMA:
             raise InputError(

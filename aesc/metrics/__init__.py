@@ -15,6 +15,7 @@ NaN or infinite and labels other than 0 and 1; those of maps also for anything b
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -213,9 +214,7 @@ def _aupro(ranking: Ranking, limit: float) -> float:
 
 def _cut(x: Floats, y: Floats, limit: float) -> tuple[Floats, Floats]:
     """Keep a curve up to x = ``limit``, with a point interpolated there; x rises from 0 to 1."""
-    stop = int(np.searchsorted(x, limit, side="right"))
-    if stop == x.size:
-        return x, y
+    stop = int(np.searchsorted(x, limit))
     share = (limit - x[stop - 1]) / (x[stop] - x[stop - 1])
     end = y[stop - 1] + share * (y[stop] - y[stop - 1])
     return np.append(x[:stop], limit), np.append(y[:stop], end)
@@ -225,7 +224,7 @@ def _has_both_classes(ranking: Ranking) -> bool:
     return ranking.positives > 0 and ranking.negatives > 0
 
 
-def _rate(counts: NDArray[np.generic], total: int) -> Floats:
+def _rate(counts: NDArray[Any], total: int) -> Floats:
     return counts / total if total else np.full(counts.shape, np.nan)
 
 

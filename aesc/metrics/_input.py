@@ -1,12 +1,14 @@
 """Checks of what the caller hands in: every refusal is one `InputError` with its remedy."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aesc.errors import InputError
 
 
-def as_array(values: ArrayLike, name: str) -> NDArray[np.generic]:
+def as_array(values: ArrayLike, name: str) -> NDArray[Any]:
     """Read an array, nested list or CPU tensor as a numeric array, without a copy if it can.
 
     Raises:
@@ -71,14 +73,14 @@ def check_limit(limit: float) -> None:
         raise InputError(f"limit is {limit}: give a false-positive rate above 0 and at most 1.")
 
 
-def _finite(values: NDArray[np.generic], name: str) -> NDArray[np.floating]:
+def _finite(values: NDArray[Any], name: str) -> NDArray[np.floating]:
     floats = values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
     if not np.isfinite(floats).all():
         raise InputError(f"{name} hold NaN or infinite values: give finite scores only.")
     return floats
 
 
-def _binary(values: NDArray[np.generic], name: str) -> NDArray[np.bool_]:
+def _binary(values: NDArray[Any], name: str) -> NDArray[np.bool_]:
     if values.dtype == np.bool_:
         return values
     allowed = (values == 0) | (values == 1)

@@ -7,6 +7,7 @@ ones beside them, and count. The results are exact, no threshold is sampled.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class Ranking:
         corners: K + 1 scores. Entry k is the lowest good score above threshold k, where the flat
             stretch before that threshold ends; the last entry is the lowest good score of all.
             Entries whose stretch has no good sample are never read.
-        overlap: K cumulated weights, divided by their total; None where no weights were given.
+        overlap: K cumulated weights, divided by their total; empty where no weights were given.
     """
 
     positives: int
@@ -42,7 +43,7 @@ class Ranking:
     above: Counts
     reached: Counts
     corners: Floats
-    overlap: Floats | None
+    overlap: Floats
 
 
 def rank(
@@ -67,11 +68,11 @@ def rank(
         above=good.size - higher,
         reached=good.size - np.searchsorted(good, thresholds, side="left"),
         corners=_corners(good, higher),
-        overlap=None if weights is None else _cumulated(weights[order], ends),
+        overlap=np.empty(0) if weights is None else _cumulated(weights[order], ends),
     )
 
 
-def polyline(ranking: Ranking, heights: NDArray[np.generic]) -> tuple[Counts, Floats, Floats]:
+def polyline(ranking: Ranking, heights: NDArray[Any]) -> tuple[Counts, Floats, Floats]:
     """Corners of the curve that has ``heights[k]`` at threshold k, from (0, 0) to the right end.
 
     Returns:
@@ -111,5 +112,5 @@ def _cumulated(weights: Floats, ends: Counts) -> Floats:
     return (sums[ends] / sums[-1:]).astype(np.float64)
 
 
-def _interleave(even: NDArray[np.generic], odd: NDArray[np.generic]) -> NDArray[np.generic]:
+def _interleave(even: NDArray[Any], odd: NDArray[Any]) -> NDArray[Any]:
     return np.stack((even, odd), axis=1).ravel()

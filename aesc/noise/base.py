@@ -55,10 +55,14 @@ def check_images(images: Tensor) -> None:
             "add a leading dimension for a single image."
         )
     if not images.is_floating_point():
-        raise InputError(f"Images must be floating point in [0, 1], not {images.dtype}: divide by 255.")
+        raise InputError(
+            f"Images must be floating point in [0, 1], not {images.dtype}: divide by 255."
+        )
     if min(images.shape[2:]) < 16:
         height, width = images.shape[2:]
-        raise InputError(f"Images of {height} x {width} pixels are too small: use at least 16 x 16.")
+        raise InputError(
+            f"Images of {height} x {width} pixels are too small: use at least 16 x 16."
+        )
 
 
 def check_range(name: str, value: Range, lowest: float, highest: float) -> None:
@@ -74,10 +78,14 @@ def check_range(name: str, value: Range, lowest: float, highest: float) -> None:
 def check_number(name: str, value: float, lowest: float, highest: float = math.inf) -> None:
     """Raise InputError unless lowest <= value <= highest (and value is a finite number)."""
     if not (math.isfinite(value) and lowest <= value <= highest):
-        raise InputError(f"{name}={value} is out of range: give a number from {lowest:g} to {highest:g}.")
+        raise InputError(
+            f"{name}={value} is out of range: give a number from {lowest:g} to {highest:g}."
+        )
 
 
-def uniform(shape: tuple[int, ...], bounds: Range, generator: torch.Generator, like: Tensor) -> Tensor:
+def uniform(
+    shape: tuple[int, ...], bounds: Range, generator: torch.Generator, like: Tensor
+) -> Tensor:
     """Uniform draws in ``bounds``, of the type and device of ``like``."""
     low, high = bounds
     draws = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float32)
@@ -117,7 +125,9 @@ class Window:
         """Rows (1 x h x 1) and columns (1 x 1 x w) of the window, in the images' type."""
         height, width = self.shape
         options = {"device": self.images.device, "dtype": self.images.dtype}
-        return torch.arange(height, **options).view(1, -1, 1), torch.arange(width, **options).view(1, 1, -1)
+        return torch.arange(height, **options).view(1, -1, 1), torch.arange(width, **options).view(
+            1, 1, -1
+        )
 
     def paint(
         self, opacity: Tensor, grey: Tensor, grain: float, generator: torch.Generator

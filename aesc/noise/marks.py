@@ -98,7 +98,9 @@ class Scratch(Corruption):
         length = torch.where(kind == 2, length.clamp(max=0.5 * side) * 0.6, length)
         rotation = uniform((batch, 1, 1), (0.0, 2 * math.pi), generator, images)
         place = uniform((batch, 2), (1 / 6, 5 / 6), generator, images)
-        centre = place * torch.tensor([height - 1, width - 1], device=images.device, dtype=images.dtype)
+        centre = place * torch.tensor(
+            [height - 1, width - 1], device=images.device, dtype=images.dtype
+        )
 
         reach = (self.length[1] / 2 + self.amplitude) * side + self.thickness
         window = Window(images, centre, reach)
@@ -112,7 +114,9 @@ class Scratch(Corruption):
         grey = uniform((batch,), self.grey, generator, images)
         return window.paint(hit.to(images.dtype), grey, self.grain, generator)
 
-    def _distance(self, kind: Tensor, along: Tensor, across: Tensor, length: Tensor, side: int) -> Tensor:
+    def _distance(
+        self, kind: Tensor, along: Tensor, across: Tensor, length: Tensor, side: int
+    ) -> Tensor:
         """First-order distance in pixels of each pixel to its image's curve."""
         turn = 2 * math.pi / (self.period * side)
         sine = self.amplitude * side * torch.sin(turn * along)
@@ -131,12 +135,12 @@ class Drops(Corruption):
     """A cluster of small discs of one grey per image.
 
     Attributes:
-        radius: range of the discs' radius, as a fraction of the smaller side (authors' code: 1-2 %);
-            all the discs of an image share one.
+        radius: range of the discs' radius, as a fraction of the smaller side (authors' code: 1-2
+            %); all the discs of an image share one.
         number: discs per image (authors' code: 10).
-        spread: standard deviation of the discs' centres around the cluster's, in radii, cut at three
-            deviations. The authors' call spreads them by a hundredth of a radius, so that ten discs
-            look like one; the default here shows ten.
+        spread: standard deviation of the discs' centres around the cluster's, in radii, cut at
+            three deviations. The authors' call spreads them by a hundredth of a radius, so that
+            ten discs look like one; the default here shows ten.
         grey: range of the grey, in [0, 1].
         grain: standard deviation of the noise on that grey (authors' code: variance 0.05 / 255).
 
@@ -171,7 +175,9 @@ class Drops(Corruption):
         window = Window(images, centre, self.radius[1] * side * (3 * self.spread + 1) + 1)
         discs = (window.local(centre).unsqueeze(1) + offset).view(batch, self.number, 2, 1, 1)
         rows, columns = window.grid()
-        square = (rows.unsqueeze(1) - discs[:, :, 0]) ** 2 + (columns.unsqueeze(1) - discs[:, :, 1]) ** 2
+        square = (rows.unsqueeze(1) - discs[:, :, 0]) ** 2 + (
+            columns.unsqueeze(1) - discs[:, :, 1]
+        ) ** 2
         # Half a pixel's diagonal: even the smallest disc reaches the centre of one pixel.
         reach = radius.clamp(min=math.sqrt(0.5)).view(-1, 1, 1) ** 2 + 1e-4
         hit = (square.amin(1) <= reach).to(images.dtype)

@@ -29,7 +29,9 @@ def ellipse_points(semi_axes: Tensor, rotation: Tensor, points: int) -> Tensor:
     Returns:
         B x points x 2.
     """
-    angle = torch.arange(points, device=semi_axes.device, dtype=semi_axes.dtype) * (2 * math.pi / points)
+    angle = torch.arange(points, device=semi_axes.device, dtype=semi_axes.dtype) * (
+        2 * math.pi / points
+    )
     along = semi_axes[:, :1] * angle.cos()
     across = semi_axes[:, 1:] * angle.sin()
     cos, sin = rotation.cos().unsqueeze(1), rotation.sin().unsqueeze(1)

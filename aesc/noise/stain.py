@@ -77,7 +77,9 @@ class Stain(Corruption):
         semi_axes = uniform((batch, 2), (low * side, high * side), generator, images)
         rotation = uniform((batch,), (0.0, 2 * math.pi), generator, images)
         points = ellipse_points(semi_axes, rotation, self.points)
-        reach = uniform((batch, 1, 1), self.irregularity, generator, images) * semi_axes.mean(1).view(-1, 1, 1)
+        reach = uniform((batch, 1, 1), self.irregularity, generator, images) * semi_axes.mean(
+            1
+        ).view(-1, 1, 1)
         points = points + reach * uniform((batch, self.points, 2), (-1.0, 1.0), generator, images)
         outline = closed_curve(sort_by_polar_angle(points))
         # The ellipse lies inside the image, as in the authors' code.

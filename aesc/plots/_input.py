@@ -1,6 +1,7 @@
 """Checks of the arrays that are drawn."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +13,7 @@ from aesc.metrics._input import as_array
 _SLACK = 1e-6
 
 
-def image_batch(images: ArrayLike, name: str) -> NDArray[np.generic]:
+def image_batch(images: ArrayLike, name: str) -> NDArray[Any]:
     """Check N x H x W, N x 1 x H x W or N x 3 x H x W images in [0, 1]; channels come out last.
 
     Returns:
@@ -38,7 +39,7 @@ def image_batch(images: ArrayLike, name: str) -> NDArray[np.generic]:
     )
 
 
-def map_batch(maps: ArrayLike, name: str, shape: tuple[int, int, int]) -> NDArray[np.generic]:
+def map_batch(maps: ArrayLike, name: str, shape: tuple[int, int, int]) -> NDArray[Any]:
     """Check finite anomaly maps (or masks) N x H x W or N x 1 x H x W against an expected shape.
 
     Raises:

@@ -3,8 +3,8 @@
 import textwrap
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
-import numpy as np
 from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ MAP_COLOURS = "magma"
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
 
-FAINT = {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 1.5}
+FAINT: dict[str, Any] = {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 1.5}
 """The line of a reference: chance, or a change of learning rate."""
 
 _INK = "#222222"
@@ -72,7 +72,7 @@ def style() -> AbstractContextManager[None]:
 
 def new_figure(
     rows: int, columns: int, size: tuple[float, float], layout: str = "constrained"
-) -> tuple[Figure, NDArray[np.object_]]:
+) -> tuple[Figure, NDArray[Any]]:
     """Open a pyplot figure of ``size`` inches and return it with its rows x columns axes."""
     return plt.subplots(rows, columns, figsize=size, layout=layout, squeeze=False)
 

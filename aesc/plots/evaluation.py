@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -35,7 +36,7 @@ Scored = Mapping[str, tuple[ArrayLike, ArrayLike]]
 
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 Line = tuple[Points, float]
-Look = dict[str, object]
+Look = dict[str, Any]
 
 _LIMIT = 0.3
 _POINTS = 1000
@@ -112,7 +113,7 @@ def histograms(scores: Scored, threshold: float | Mapping[str, float] | None = N
         return finish(figure, f"Histograms of image scores. {'; '.join(counts)}.")
 
 
-def per_defect_bars(rows: Sequence[Mapping[str, object]]) -> Figure:
+def per_defect_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the image AUROC of each defect type as horizontal bars, one for each map kind.
 
     Args:
@@ -166,7 +167,7 @@ def _curve_panel(axes: Axes, lines: Mapping[str, Line], looks: Mapping[str, Look
 def _histogram_panel(
     axes: Axes, values: NDArray[np.floating], bad: NDArray[np.bool_], mark: float | None
 ) -> None:
-    edges = np.histogram_bin_edges(values, _BINS)
+    edges = np.histogram_bin_edges(values, _BINS).tolist()
     for label, chosen, colour in (("good", ~bad, BLUE), ("defective", bad, VERMILION)):
         label = f"{label} ({chosen.sum()})"
         axes.hist(values[chosen], edges, color=colour, alpha=0.45, label=label)
@@ -211,14 +212,14 @@ def _shown(area: float) -> str:
     return "undefined" if math.isnan(area) else f"{area:.3f}"
 
 
-def _area(value: object, kind: str) -> float:
+def _area(value: float | None, kind: str) -> float:
     area = math.nan if value is None else float(value)
     if area < 0 or area > 1:
         raise InputError(f"{kind} has the AUROC {area:g}: give values from 0 to 1, or None.")
     return area
 
 
-def _map_kinds(rows: Sequence[Mapping[str, object]]) -> list[str]:
+def _map_kinds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         raise InputError("rows are empty: give one for each defect type.")
     keys = set(rows[0])

@@ -1,6 +1,7 @@
 """Figures that show pictures and anomaly maps."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -205,7 +206,7 @@ def overlay(image: ArrayLike, anomaly_map: ArrayLike, vmax: float) -> Figure:
         )
 
 
-def _show(axes: Axes, picture: NDArray[np.generic]) -> None:
+def _show(axes: Axes, picture: NDArray[Any]) -> None:
     axes.imshow(picture.astype(np.float64).clip(0.0, 1.0), vmin=0.0, vmax=1.0)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
@@ -213,7 +214,7 @@ def _show(axes: Axes, picture: NDArray[np.generic]) -> None:
 
 def _show_map(
     axes: Axes,
-    values: NDArray[np.generic],
+    values: NDArray[Any],
     vmax: float,
     alpha: NDArray[np.floating] | None = None,
 ) -> None:
@@ -233,7 +234,7 @@ def _outline(axes: Axes, mask: NDArray[np.bool_]) -> None:
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
 
 
-def _map_column(figure: Figure, column: NDArray[np.object_], maps: NDArray[np.generic]) -> None:
+def _map_column(figure: Figure, column: NDArray[Any], maps: NDArray[Any]) -> None:
     # A map that is zero nearly everywhere still needs a scale, and so does one that is all zero.
     tops = (np.percentile(maps, _PERCENTILE), maps.max(), 1.0)
     vmax = next(float(top) for top in tops if top > 0)
@@ -250,13 +251,14 @@ def _colour_bar(figure: Figure, vmax: float, axes: Axes | list[Axes], place: str
     bar.set_ticklabels(["0", f"{vmax:.2g}"])
     if place == "bottom":
         # Inwards, or the last number of a bar would run into the first of the next.
-        for label, side in zip(bar.ax.get_xticklabels(), ("left", "right"), strict=True):
-            label.set_horizontalalignment(side)
+        first, last = bar.ax.get_xticklabels()
+        first.set_horizontalalignment("left")
+        last.set_horizontalalignment("right")
     bar.outline.set_visible(False)
 
 
 def _grid_size(
-    pictures: NDArray[np.generic], rows: int, columns: int, side: float, lines: int = 0
+    pictures: NDArray[Any], rows: int, columns: int, side: float, lines: int = 0
 ) -> tuple[float, float]:
     """Inches of a grid whose cells are ``side`` wide, with ``lines`` of small text above each."""
     height, width = pictures.shape[1:3]
@@ -267,9 +269,7 @@ def _lines(names: Sequence[str]) -> int:
     return max((name.count("\n") + 1 for name in names if name), default=0)
 
 
-def _same_shape(
-    pictures: NDArray[np.generic], others: NDArray[np.generic], name: str, other: str
-) -> None:
+def _same_shape(pictures: NDArray[Any], others: NDArray[Any], name: str, other: str) -> None:
     if pictures.shape != others.shape:
         raise InputError(
             f"{name} and {other} differ in number, size or channels: give one for each, alike."

@@ -66,6 +66,8 @@ def run_notebook(config: RunConfig, out: Path) -> Record:
             kernel_name="python3",
             progress_bar=False,
             stderr_file=sys.stderr,
+            # Warnings of the kernel itself would be taken for warnings of the run.
+            extra_arguments=["--IPKernelApp.log_level=40"],
         )
     except PapermillExecutionError as error:
         if error.ename in _BAD_INPUT:
@@ -85,7 +87,7 @@ def run_notebook(config: RunConfig, out: Path) -> Record:
 
 
 def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Drop what differs from run to run without saying anything: wall-clock times, progress bars."""
+    """Drop what differs from run to run and says nothing: wall-clock times, progress bars."""
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):

@@ -9,7 +9,17 @@ import pandas as pd
 from aesc.experiment import Record
 from aesc.synthetic import CATEGORIES
 
-KEY = ["dataset", "category", "model", "corruption", "preset", "size", "images_seen", "channels", "passes"]
+KEY = [
+    "dataset",
+    "category",
+    "model",
+    "corruption",
+    "preset",
+    "size",
+    "images_seen",
+    "channels",
+    "passes",
+]
 METRICS = [
     "image_residual",
     "image_uncertainty",

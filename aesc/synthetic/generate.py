@@ -16,7 +16,7 @@ import numpy as np
 import PIL.Image
 import platformdirs
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from aesc.errors import InputError
 from aesc.synthetic.objects import OBJECTS

@@ -14,12 +14,12 @@ Mask = NDArray[np.bool_]
 """H x W, True where the image departs from what the good part would have shown."""
 
 Renderer = Callable[[np.random.Generator, int, str | None], tuple[Image, Mask]]
-"""``render(rng, size, defect)``: a square image of ``size`` pixels; ``defect=None`` renders a good one."""
+"""``render(rng, size, defect)``: a square image of ``size`` pixels; a good one for None."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """An embedded category: its name, its group, one sentence about it, its renderer, its defect types."""
+    """An embedded category: name, group, one sentence about it, renderer, defect types."""
 
     name: str
     group: Literal["texture", "object"]

@@ -77,7 +77,9 @@ class Checkpoint:
             raise InputError(
                 f"Checkpoint {path} is damaged ({error}): delete it to train from the start."
             ) from error
-        raise InputError(f"{path} is not a checkpoint of this version: delete it or choose another.")
+        raise InputError(
+            f"{path} is not a checkpoint of this version: delete it or choose another."
+        )
 
     def check(self, identity: dict[str, Any], path: Path) -> None:
         """Raise InputError, naming what differs, unless the checkpoint is of that identity."""
@@ -92,7 +94,9 @@ class Checkpoint:
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """State of an optimizer as named tensors (``<parameter index>.<entry>``)."""
     state = optimizer.state_dict()["state"]
-    return {f"{i}.{key}": torch.as_tensor(v) for i, entry in state.items() for key, v in entry.items()}
+    return {
+        f"{i}.{key}": torch.as_tensor(v) for i, entry in state.items() for key, v in entry.items()
+    }
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -101,4 +105,6 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
     for name, tensor in tensors.items():
         index, key = name.split(".", 1)
         state.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )

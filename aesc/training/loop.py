@@ -1,4 +1,4 @@
-"""The training loop of the paper: undo a corruption, keep the weights with the best validation PSNR."""
+"""The training loop of the paper: undo a corruption, keep the weights of the best PSNR."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from aesc.errors import InputError, TrainingError
 from aesc.model import AESc
@@ -185,7 +185,9 @@ class Trainer:
             "best": self.best,
             "optimizer": optimizer_tensors(self.optimizer),
         }
-        tensors = {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
+        tensors = {
+            f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()
+        }
         tensors["generator"] = self.generator.get_state()
         numbers = {
             "history": asdict(self.history),

@@ -43,7 +43,9 @@ class TrainingSettings:
                 "at most 1 (0.001 is a good start)."
             )
         if not 0 < self.factor < 1:
-            raise InputError(f"factor={self.factor} is not possible: give a number between 0 and 1.")
+            raise InputError(
+                f"factor={self.factor} is not possible: give a number between 0 and 1."
+            )
 
 
 @dataclass

@@ -1,0 +1,73 @@
+# Works with GNU make 3.81 (macOS) and later, and with any POSIX sh.
+
+PYTHON ?= python3
+VENV ?= .venv
+RUNS ?= runs/embedded
+
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# The steps of `run` and `test` have an order, whatever -j says.
+.NOTPARALLEL:
+.PHONY: help env run test lint unit nbval book clean
+
+help: ## List the targets
+	@echo "Usage: make <target> [PYTHON=python3.12] [VENV=.venv]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
+
+env: $(VENV)/.stamp-packages ## Create .venv with everything below (a second call does nothing)
+
+run: env ## Train and evaluate every embedded category, then build the book from that run
+	@echo "== run 1/4: embedded data"
+	$(BIN)/aesc data
+	@echo "== run 2/4: one notebook per category"
+	$(BIN)/aesc run all --preset quick --out $(RUNS)
+	@echo "== run 3/4: table"
+	$(BIN)/aesc table $(RUNS)
+	@echo "== run 4/4: book"
+	$(BIN)/python tools/build_book.py --runs $(RUNS)
+
+test: lint unit nbval book ## Everything that must pass: the next four targets in this order
+
+lint: env ## Check style and layout with ruff
+	@echo "== lint"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+unit: env ## Run the unit tests
+	@echo "== unit tests"
+	$(BIN)/python -m pytest
+
+nbval: env ## Execute every notebook and compare the outputs of its checked cells
+	@echo "== notebooks"
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks/*.ipynb
+
+book: env ## Build the book from the committed notebooks; a warning is an error
+	@echo "== book"
+	$(BIN)/python tools/build_book.py
+
+clean: ## Remove what was built; the environment and runs/ stay
+	rm -rf _build dist .pytest_cache .ruff_cache .hypothesis
+
+# An existing environment is kept, and completed where its creation was interrupted.
+$(VENV)/.stamp-venv:
+	@[ -x $(BIN)/python ] || \
+	  $(PYTHON) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	  echo "make: '$(PYTHON)' is not Python 3.10 or newer with the modules venv and ensurepip;" \
+	       "install it (Debian, Ubuntu: apt install python3-venv) or name another one:" \
+	       "make PYTHON=python3.12" >&2; exit 1; }
+	@[ -x $(BIN)/python ] || { echo "== creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --upgrade
+	@touch $@
+
+# Changed requirements never bring a second torch: the step leaves an installed one alone.
+$(VENV)/.stamp-torch: $(VENV)/.stamp-venv tools/install_torch.py
+	$(BIN)/python tools/install_torch.py
+	@touch $@
+
+$(VENV)/.stamp-packages: $(VENV)/.stamp-torch pyproject.toml
+	@echo "== installing the package and its tools into $(VENV) (about a minute)"
+	$(BIN)/python -m pip install --disable-pip-version-check -qq --editable '.[dev]'
+	@touch $@

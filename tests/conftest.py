@@ -1,0 +1,38 @@
+"""A tiny data set that every test of a whole run uses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def write(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+@pytest.fixture(scope="session")
+def stripes(tmp_path_factory) -> Path:
+    """A category folder: stripes of random phase; a bright or a dark square is a defect."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("data") / "tiny" / "stripes"
+
+    def image() -> np.ndarray:
+        phase = rng.uniform(0, 6)
+        row = 128 + 50 * np.sin(np.arange(64) / 3 + phase)
+        return np.clip(row[None, :] + rng.normal(0, 3, (64, 64)), 0, 255)
+
+    for i in range(10):
+        write(folder / f"train/good/{i:03}.png", image())
+    for i in range(4):
+        write(folder / f"test/good/{i:03}.png", image())
+    for defect, grey in (("bright", 255), ("dark", 0)):
+        for i in range(3):
+            pixels, mask = image(), np.zeros((64, 64))
+            y, x = rng.integers(5, 40, 2)
+            pixels[y : y + 14, x : x + 14] = grey
+            mask[y : y + 14, x : x + 14] = 255
+            write(folder / f"test/{defect}/{i:03}.png", pixels)
+            write(folder / f"ground_truth/{defect}/{i:03}_mask.png", mask)
+    return folder

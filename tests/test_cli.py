@@ -1,0 +1,291 @@
+"""The command: exit codes, one-sentence errors, a run through the notebook, tables."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aesc.cli import main
+from aesc.experiment import Record, RunConfig
+from aesc.sweep import paper_table, results_table
+from aesc.synthetic import CATEGORIES
+
+
+@pytest.fixture
+def aesc(capfd):
+    """Call the command; returns its exit code, stdout and stderr."""
+
+    def call(*arguments) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(a) for a in arguments])
+        output = capfd.readouterr()
+        return stopped.value.code, output.out, output.err
+
+    return call
+
+
+def refused(result: tuple[int, str, str], *named: str) -> None:
+    """Exit code 2, and one error sentence that names what is wrong."""
+    code, _, stderr = result
+    errors = [line for line in stderr.splitlines() if line.startswith("aesc: error: ")]
+    assert code == 2 and len(errors) == 1, stderr
+    assert errors[0].endswith(".") and "Traceback" not in stderr
+    for name in named:
+        assert name in errors[0]
+
+
+@pytest.fixture(scope="module")
+def finished(stripes, tmp_path_factory) -> tuple[Path, RunConfig]:
+    """A folder in which ``stripes`` was run through the notebook by the real command."""
+    out = tmp_path_factory.mktemp("runs")
+    command = [sys.executable, "-m", "aesc", "run", "stripes", "--data", stripes.parent]
+    command += ["--epochs", "1", "--passes", "2", "--device", "cpu", "--out", out]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "batch/s" in done.stderr and "image AUROC" in done.stdout
+    data = str(stripes.parent)
+    config = RunConfig.checked(category="stripes", data=data, epochs=1, passes=2, device="cpu")
+    return out, config
+
+
+def test_run_leaves_record_weights_and_notebook(finished):
+    out, config = finished
+    names = sorted(path.name for path in out.iterdir())
+    assert names == [f"{config.name}{suffix}" for suffix in (".ipynb", ".json", ".safetensors")]
+
+
+def test_executed_notebook_is_whole_and_quiet(finished):
+    out, config = finished
+    text = (out / f"{config.name}.ipynb").read_text()
+    notebook = nbformat.reads(text, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [o for o in outputs if o.output_type in ("error", "stream")]
+    assert sum("image/png" in o.get("data", {}) for o in outputs) >= 8
+    assert "papermill" not in notebook.metadata and len(text) < 1.5e6
+
+
+def test_finished_run_is_not_repeated(finished, aesc, stripes):
+    out, config = finished
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    code, stdout, stderr = aesc(
+        "run", "stripes", "--data", stripes.parent, "--epochs", 1, "--passes", 2,
+        "--device", "cpu", "--out", out,
+    )  # fmt: skip
+    assert code == 0 and "finished before" in stderr and config.name in stdout
+    assert before == {path: path.stat().st_mtime_ns for path in out.iterdir()}
+
+
+def test_table_in_markdown_and_csv(finished, aesc, tmp_path):
+    out, config = finished
+    record = Record.load(out / f"{config.name}.json")
+    code, stdout, _ = aesc("table", out)
+    assert code == 0 and "| stripes" in stdout
+    code, stdout, _ = aesc("table", out, "--format", "csv", "--out", tmp_path / "t.csv")
+    assert code == 0 and stdout.strip() == str(tmp_path / "t.csv")
+    row = pd.read_csv(tmp_path / "t.csv").iloc[0]
+    assert row["image_residual"] == pytest.approx(record.metrics["residual"].image["l2"].auroc)
+    assert row["aupro_uncertainty"] == pytest.approx(record.metrics["uncertainty"].pixel.aupro)
+
+
+def test_table_averages_over_seeds_and_nothing_else(finished):
+    out, config = finished
+    base = json.loads((out / f"{config.name}.json").read_text())
+
+    def variant(auroc: float, **method) -> Record:
+        content = json.loads(json.dumps(base))
+        content["method"] |= method
+        content["metrics"]["residual"]["image"]["l2"]["auroc"] = auroc
+        return Record.model_validate(content)
+
+    table = results_table(
+        [
+            variant(0.5),
+            variant(0.7, seed=1),
+            variant(0.9, corruption="drops"),
+            variant(0.1, size=96),
+        ]
+    )
+    assert len(table) == 3
+    averaged = table[(table.corruption == "stain") & (table["size"] == 64)].iloc[0]
+    assert averaged.seeds == 2 and averaged.image_residual == pytest.approx(0.6)
+
+
+def test_paper_table_is_complete():
+    table = paper_table()
+    categories = table[table.category != "mean"]
+    assert len(categories) == 15 and (categories.group == "texture").sum() == 5
+    means = table[(table.group == "all")].iloc[0]
+    for column in table.columns[2:]:  # the means of the paper are rounded to two digits
+        assert categories[column].mean() == pytest.approx(means[column], abs=0.011)
+
+
+def test_failed_category_does_not_stop_the_others(finished, aesc, stripes, tmp_path):
+    """A dataset of two: one with a damaged image, one finished before."""
+    out, config = finished
+    data = tmp_path / "tiny"
+    shutil.copytree(stripes, data / "stripes")
+    shutil.copytree(stripes, data / "broken")
+    broken = data / "broken" / "train" / "good" / "003.png"
+    broken.write_bytes(broken.read_bytes()[:100])
+    runs = tmp_path / "runs"
+    shutil.copytree(out, runs)
+    code, stdout, stderr = aesc(
+        "run", "all", "--data", data, "--epochs", 1, "--passes", 2, "--device", "cpu", "--out", runs
+    )  # fmt: skip
+    assert code == 2 and config.name in stdout
+    assert "1 of 2 runs failed:" in stderr and "003.png" in stderr
+    assert {path.name for path in runs.iterdir()} == {path.name for path in out.iterdir()}
+
+
+def test_unknown_category_lists_the_known_ones(aesc, stripes, tmp_path):
+    refused(aesc("run", "washers", "--out", tmp_path / "o"), "'washers'", *CATEGORIES)
+    refused(aesc("run", "x", "--data", stripes.parent, "--out", tmp_path / "o"), "stripes")
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--size", "32"], ["32 pixels", "at least 64"]),
+        (["--size", "-1"], ["size=-1"]),
+        (["--epochs", "-3"], ["epochs=-3"]),
+        (["--passes", "0"], ["passes=0"]),
+        (["--seed", "-7"], ["seed=-7"]),
+        (["--device", "cuda:42"], ["cuda:42", "auto"]),
+        (["--preset", "fast"], ["'fast'", "quick"]),
+        (["--corruption", "coffee"], ["'coffee'", "stain"]),
+        (["--data", "no/such/folder"], ["no/such/folder"]),
+    ],
+)
+def test_bad_arguments(aesc, tmp_path, arguments, named):
+    refused(aesc("run", "washer", *arguments, "--out", tmp_path / "o"), *named)
+    assert not (tmp_path / "o").exists()
+
+
+def damage_nothing_good(folder: Path) -> str:
+    shutil.rmtree(folder / "train" / "good")
+    (folder / "train" / "good").mkdir()
+    return "good"
+
+
+def damage_lone(folder: Path) -> str:
+    for path in sorted((folder / "train" / "good").iterdir())[1:]:
+        path.unlink()
+    return "train"
+
+
+def damage_mask(folder: Path) -> str:
+    (folder / "ground_truth" / "dark" / "001_mask.png").unlink()
+    return "001_mask"
+
+
+def damage_mask_size(folder: Path) -> str:
+    path = folder / "ground_truth" / "dark" / "001_mask.png"
+    Image.fromarray(np.zeros((32, 64), np.uint8)).save(path)
+    return "001_mask.png"
+
+
+def damage_image(folder: Path) -> str:
+    path = folder / "test" / "bright" / "002.png"
+    path.write_bytes(b"not an image")
+    return "002.png"
+
+
+@pytest.mark.parametrize(
+    "damage", [damage_nothing_good, damage_lone, damage_mask, damage_mask_size, damage_image]
+)
+def test_bad_folders_through_the_notebook(aesc, stripes, tmp_path, damage):
+    """The error travels from the kernel to the terminal as one sentence; nothing is left."""
+    folder, out = tmp_path / "stripes", tmp_path / "out"
+    shutil.copytree(stripes, folder)
+    named = damage(folder)
+    refused(aesc("run", "stripes", "--data", folder, "--out", out), named)
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_checkpoint_of_another_architecture_through_the_notebook(aesc, stripes, tmp_path):
+    data = str(stripes.parent)
+    config = RunConfig.checked(category="stripes", data=data, epochs=1, device="cpu")
+    path = tmp_path / f"{config.name}.checkpoint"
+    path.write_bytes(b"\x00" * 50)
+    arguments = ["run", "stripes", "--data", data, "--epochs", 1, "--device", "cpu"]
+    refused(aesc(*arguments, "--out", tmp_path), path.name, "damaged", "delete it")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_record_of_another_schema_version(aesc, finished, tmp_path):
+    out, config = finished
+    content = json.loads((out / f"{config.name}.json").read_text())
+    (tmp_path / "r.json").write_text(json.dumps({**content, "schema_version": 9}))
+    refused(aesc("table", tmp_path), "r.json", "schema version 9")
+
+
+def test_info_names_versions_and_devices(aesc):
+    code, stdout, _ = aesc("info")
+    assert code == 0
+    for word in ("aesc", "torch", "numpy", "python", "devices", "cpu"):
+        assert word in stdout
+
+
+def test_data_lists_the_embedded_categories(aesc, tmp_path, monkeypatch):
+    monkeypatch.setattr("aesc.synthetic.generate.COUNTS", _one_of_each())
+    code, stdout, _ = aesc("data", "--size", 32, "--out", tmp_path)
+    assert code == 0
+    folder = Path(stdout.splitlines()[-1])
+    assert folder.is_relative_to(tmp_path)
+    assert {path.name for path in folder.iterdir()} == set(CATEGORIES)
+
+
+def _one_of_each():
+    from aesc.synthetic import Counts
+
+    return Counts(1, 1, 1)
+
+
+def test_data_refuses_a_missing_archive(aesc, tmp_path):
+    missing = tmp_path / "missing.tar.xz"
+    refused(aesc("data", "mvtec", "--source", missing, "--out", tmp_path / "o"), "missing.tar.xz")
+
+
+def test_help_is_quick_to_import():
+    """``--help`` must not wait for torch."""
+    code = "import sys, aesc.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_command_is_an_error(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([])
+    assert stopped.value.code == 2 and "usage" in capsys.readouterr().err
+
+
+def test_interrupt_exits_with_130(aesc, monkeypatch, finished):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("aesc.experiment.load_records", interrupted)
+    code, _, stderr = aesc("table", finished[0])
+    assert code == 130 and "goes on where it stopped" in stderr
+
+
+def test_read_only_output_folder(aesc, tmp_path):
+    (tmp_path / "file").write_text("")
+    refused(aesc("run", "washer", "--out", tmp_path / "file" / "out"), "file", "another folder")
+
+
+def test_csv_round_trip_keeps_every_column(finished):
+    out, _ = finished
+    table = results_table([Record.load(path) for path in out.glob("*.json")])
+    back = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    pd.testing.assert_frame_equal(back, table, check_dtype=False)
