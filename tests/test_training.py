@@ -131,6 +131,16 @@ def test_learning_rate_halves_on_a_plateau(images):
     np.testing.assert_allclose(rates, [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25])
 
 
+def test_mixed_precision_path_trains_too(images, monkeypatch):
+    """The path of a CUDA card, here with bfloat16 on the CPU: near the result in full precision."""
+    exact = trainer(images).run(progress=False)
+    monkeypatch.setattr("aesc.training.loop._autocast_type", lambda _: torch.bfloat16)
+    mixed = trainer(images).run(progress=False)
+    assert mixed != exact
+    np.testing.assert_allclose(mixed.loss, exact.loss, rtol=0.1)
+    np.testing.assert_allclose(mixed.validation_psnr, exact.validation_psnr, atol=1.0)
+
+
 def test_order_uses_every_image_equally(images):
     run = trainer(images, settings=replace(SETTINGS, batches=5))  # 20 draws of 10 images
     counts = torch.bincount(run._order().flatten(), minlength=10)

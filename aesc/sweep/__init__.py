@@ -1,6 +1,13 @@
 """The category notebook run by papermill, and tables from the records of many runs."""
 
 from aesc.sweep.notebook import find_notebook, finished_record, run_notebook
-from aesc.sweep.table import paper_table, results_table
+from aesc.sweep.table import METRICS, paper_table, results_table
 
-__all__ = ["find_notebook", "finished_record", "paper_table", "results_table", "run_notebook"]
+__all__ = [
+    "METRICS",
+    "find_notebook",
+    "finished_record",
+    "paper_table",
+    "results_table",
+    "run_notebook",
+]

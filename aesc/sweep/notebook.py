@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import sys
 from pathlib import Path
 
 import nbformat
 import papermill
 from papermill.exceptions import PapermillExecutionError
+from PIL import Image
 
 from aesc.errors import InputError, TrainingError
 from aesc.experiment import Experiment, Record, RunConfig
@@ -87,11 +90,24 @@ def run_notebook(config: RunConfig, out: Path) -> Record:
 
 
 def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Drop what differs from run to run and says nothing: wall-clock times, progress bars."""
+    """Drop wall-clock times and progress bars, which say nothing later; make the figures small."""
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+            for data in (output.get("data", {}) for output in cell.outputs):
+                if "image/png" in data:
+                    data["image/png"] = _smaller(data["image/png"])
     return notebook
+
+
+def _smaller(png: str) -> str:
+    """A PNG (base64) of at most 256 colours: about half the size, no difference to the eye."""
+    figure = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    buffer = io.BytesIO()
+    figure.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        buffer, "PNG", optimize=True
+    )
+    return base64.b64encode(min(buffer.getvalue(), base64.b64decode(png), key=len)).decode()

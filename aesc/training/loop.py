@@ -69,7 +69,9 @@ class Trainer:
         self.validation = validation.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
         self.validation_corrupted, _ = corruption(self.validation, self.generator)
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=self.settings.learning_rate)
+        self.optimizer = torch.optim.Adam(
+            model.parameters(), lr=self.settings.learning_rate, fused=self.device.type != "mps"
+        )
         self.scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimizer, "max", self.settings.factor, self.settings.patience
         )
