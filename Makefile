@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
 # The steps of `run` and `test` have an order, whatever -j says.
 .NOTPARALLEL:
-.PHONY: help env run test lint unit nbval book clean
+.PHONY: help env run test lint unit nbval book adopt clean
 
 help: ## List the targets
 	@echo "Usage: make <target> [PYTHON=python3.12] [VENV=.venv]"
@@ -47,6 +47,9 @@ nbval: env ## Execute every notebook and compare the outputs of its checked cell
 book: env ## Build the book from the committed notebooks; a warning is an error
 	@echo "== book"
 	$(BIN)/python tools/build_book.py
+
+adopt: env ## Make the last `make run` the committed one: notebooks, records, results table
+	$(BIN)/python tools/build_book.py --adopt $(RUNS)
 
 clean: ## Remove what was built; the environment and runs/ stay
 	rm -rf _build dist .pytest_cache .ruff_cache .hypothesis

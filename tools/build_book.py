@@ -4,6 +4,7 @@ Without options the book shows the committed notebooks and records. With ``--run
 run: the notebooks and records in DIR (written by ``aesc run``) replace the committed ones of the
 same name, and the results table is executed anew. All of that happens in a copy under ``_build``:
 nothing that is committed changes, and an earlier ``_build/html`` stays until the new one is whole.
+``--adopt DIR`` does the same to the committed files themselves, and builds nothing.
 """
 
 import argparse
@@ -67,21 +68,13 @@ def overlay(runs: Path, staging: Path) -> None:
             f"write some with: aesc run all --preset quick --out {runs}"
         )
     for category, notebook in executed.items():
-        shutil.copy2(notebook, staging / "notebooks" / "categories" / f"{category}.ipynb")
+        target = staging / "notebooks" / "categories" / f"{category}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(notebook, target)
     records = staging / "results" / "embedded"
     records.mkdir(parents=True, exist_ok=True)
     for record in runs.glob("*.json"):
         shutil.copy2(record, records / record.name)
-
-
-def execute(notebook: Path) -> None:
-    """Execute ``notebook`` in place, in its own folder, with this environment's Python."""
-    # Only a run needs papermill; the committed book builds without it.
-    import papermill
-
-    papermill.execute_notebook(
-        str(notebook), str(notebook), cwd=str(notebook.parent), kernel_name="python3"
-    )
 
 
 def render(staging: Path, work: Path, html: Path) -> int:
@@ -103,19 +96,35 @@ def render(staging: Path, work: Path, html: Path) -> int:
     return code
 
 
+def show_run(runs: Path, folder: Path) -> None:
+    """Put the run in ``runs`` into the book in ``folder`` and execute its results table anew."""
+    # Only a run needs the package and torch; the committed book builds without them.
+    from aesc.sweep import execute
+
+    overlay(runs, folder)
+    table = folder / TABLE
+    execute(table, table, folder=table.parent)
+
+
 def main() -> int:
     """Return the exit code: 0 with the book built, 1 or Jupyter Book's own code without."""
     parser = argparse.ArgumentParser(description="Build the book into _build/html.")
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--runs", type=Path, metavar="DIR", help="show this run instead of the committed one"
     )
-    runs = parser.parse_args().runs
+    which.add_argument(
+        "--adopt", type=Path, metavar="DIR", help="make this run the committed one; build nothing"
+    )
+    options = parser.parse_args()
     staging = BUILD / "source"
     try:
+        if options.adopt is not None:
+            show_run(options.adopt, ROOT)
+            return 0
         stage(ROOT, staging)
-        if runs is not None:
-            overlay(runs, staging)
-            execute(staging / TABLE)
+        if options.runs is not None:
+            show_run(options.runs, staging)
     except BookError as error:
         print(f"build_book: {error}", file=sys.stderr)
         return 1

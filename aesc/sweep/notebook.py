@@ -6,6 +6,7 @@ import base64
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -60,33 +61,52 @@ def run_notebook(config: RunConfig, out: Path) -> Record:
     """
     Experiment(config, out)  # refuses bad input before a kernel is started
     target = out / f"{config.name}.ipynb"
+    execute(find_notebook(), target, {**config.model_dump(), "out": str(out)})
+    return Record.load(target.with_suffix(".json"))
+
+
+def execute(
+    source: Path,
+    target: Path,
+    parameters: dict[str, Any] | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Execute a notebook; write the result, without times and progress bars, whole or not at all.
+
+    Args:
+        source: the notebook.
+        target: where the executed one goes; may be the same.
+        parameters: for its cell tagged ``parameters``.
+        folder: that it runs in; by default the current one.
+
+    Raises:
+        InputError: as raised in the notebook, or ``target`` cannot be written.
+        RuntimeError: the notebook failed; it is kept beside ``target`` as ``NAME.failed.ipynb``.
+    """
     running, failed = (target.with_suffix(f".{state}.ipynb") for state in ("running", "failed"))
     try:
         papermill.execute_notebook(
-            find_notebook(),
+            source,
             running,
-            {**config.model_dump(), "out": str(out)},
+            parameters,
+            cwd=folder,
             kernel_name="python3",
             progress_bar=False,
             stderr_file=sys.stderr,
             # Warnings of the kernel itself would be taken for warnings of the run.
             extra_arguments=["--IPKernelApp.log_level=40"],
         )
+        notebook = _clean(nbformat.read(running, as_version=4))
+        with whole_file(target) as temporary:
+            nbformat.write(notebook, temporary)
+        failed.unlink(missing_ok=True)
     except PapermillExecutionError as error:
         if error.ename in _BAD_INPUT:
-            running.unlink(missing_ok=True)
             raise _BAD_INPUT[error.ename](error.evalue) from error
         running.replace(failed)
         raise RuntimeError(f"{error.ename}: {error.evalue} (see {failed})") from error
-    except BaseException:
+    finally:
         running.unlink(missing_ok=True)
-        raise
-    notebook = _clean(nbformat.read(running, as_version=4))
-    running.unlink()
-    failed.unlink(missing_ok=True)
-    with whole_file(target) as temporary:
-        nbformat.write(notebook, temporary)
-    return Record.load(target.with_suffix(".json"))
 
 
 def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
