@@ -95,11 +95,19 @@ def test_solder_bridges_join_two_neighbouring_leads():
         assert np.hypot(*(between - _centroid(mask)).T).min() < 0.04
 
 
-def test_bent_leads_are_leads_of_the_large_chip():
-    feet = np.array([foot for _, foot in board.leads(board.PARTS[0])])
+def test_a_clipped_wire_is_thin_and_bright():
     for seed in range(8):
-        _, mask = _grey("circuit", seed, "bent_lead")
-        assert np.hypot(*(feet - _centroid(mask)).T).min() < 0.06
+        good, _ = _grey("circuit", seed)
+        grey, mask = _grey("circuit", seed, "wire")
+        assert 0.003 < mask.mean() < 0.04
+        assert (grey - good)[mask].max() > 0.25
+
+
+def test_a_broken_board_lacks_one_of_its_corners():
+    half = np.array(board.BOARD_HALF)
+    for seed in range(8):
+        _, mask = _grey("circuit", seed, "broken")
+        assert np.hypot(*(half - np.abs(_centroid(mask)))) < 0.2
 
 
 @pytest.mark.parametrize(
@@ -110,6 +118,7 @@ def test_bent_leads_are_leads_of_the_large_chip():
         ("screw", "broken_tip", False),
         ("screw", "burr", True),
         ("capsule", "loose_cap", True),
+        ("circuit", "broken", False),
     ],
 )
 def test_what_breaks_off_is_gone_and_what_sticks_out_is_there(name: str, defect: str, grows: bool):

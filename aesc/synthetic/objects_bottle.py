@@ -15,13 +15,13 @@ from aesc.synthetic.fields import (
     smoothstep,
     tint,
     trace,
-    wander,
 )
 from aesc.synthetic.shapes import Pose, facing, lamp, normals, renderer, shard_inside
 from aesc.synthetic.spec import Image, Spec
 
 _BODY = 0.425  # outer radius of the bottle
 _LIP = (0.205, 0.3)  # inner and outer radius of the lip
+_TORN = 0.362  # outer radius of what can break away: the lip and the thread below it
 _TABLE = (0.93, 0.925, 0.905)
 
 # The glass from the middle outwards: radius, then the colour that the light table leaves there.
@@ -86,7 +86,7 @@ class _Flaw:
     shell: Field | None = None  # distance to where the blow fell
     crack: Field | None = None  # signed distance beside a crack (side), capped
     width: Field | None = None  # half width of that crack
-    fibre: Field | None = None  # distance inwards of a foreign fibre
+    scrap: Field | None = None  # distance inwards of a scrap that fell into the mouth
     squeeze: float = 0.0  # share by which the mouth is out of round
     across: float = 0.0  # direction of the squeeze, radians
 
@@ -108,11 +108,11 @@ def _draw_reflections(rng: np.random.Generator, towards: float) -> tuple[_Reflec
 
 
 def _draw(rng: np.random.Generator, side: int) -> _Scene:
-    towards = rng.uniform(-2.3, -0.9)
+    towards = rng.uniform(-2.1, -1.0)
     parallax = rng.uniform(-0.012, 0.012, 2)
     return _Scene(
         side=side,
-        pose=Pose.draw(rng, shift=0.018, angle=np.pi, growth=0.025),
+        pose=Pose.draw(rng, shift=0.015, angle=np.pi, growth=0.02),
         parallax=(parallax[0], parallax[1]),
         lamp=towards,
         reflections=_draw_reflections(rng, towards),
@@ -169,15 +169,16 @@ def _paint(scene: _Scene, flaw: _Flaw | None) -> Image:
 def _break(
     scene: _Scene, bite: Field, shell: Field, glass: Image, shine: Field, radius: Field
 ) -> tuple[Image, Field]:
-    """Take glass away: bright and dark faces of fracture around the darker neck below."""
-    gone = coverage(bite) * coverage(radius - _LIP[0] + 0.004) * coverage(_LIP[1] + 0.004 - radius)
+    """Take glass away: the thin wall that is left lets the light table through its ripples."""
+    gone = coverage(bite) * coverage(radius - _LIP[0] + 0.012) * coverage(_TORN - radius)
     # Glass breaks in shells: ripples around the blow, and steep faces along the rim.
-    bowl = 0.45 * shell + 0.0014 * np.sin(230 * shell) + 0.0005 * scene.break_up
+    bowl = 0.45 * shell + 0.0014 * np.sin(85 * np.sqrt(shell)) + 0.0014 * scene.break_up
     bowl -= 0.5 * np.clip(bite, 0.0, 0.02)
     lit = np.square(facing(normals(bowl), lamp(scene.lamp, 0.5)))
-    faces = 0.7 * glass + tint((1.0, 0.8, 0.52), 0.02 + 1.1 * lit)
-    edge = np.exp(-np.square(bite / 0.005))[..., None] * gone[..., None]
-    return over(glass, faces, gone) + 0.35 * edge, shine * (1 - gone)
+    thin = smoothstep(0.0, 0.03, bite)
+    faces = 0.4 * glass + tint((1.0, 0.79, 0.5), 0.04 + 0.38 * thin + 0.9 * lit)
+    edge = np.exp(-np.square((bite - 0.004) / 0.004))[..., None] * gone[..., None]
+    return over(glass, faces, gone) + 0.3 * edge, shine * (1 - gone)
 
 
 def _lay_on(scene: _Scene, flaw: _Flaw, image: Image, radius: Field) -> Image:
@@ -185,10 +186,17 @@ def _lay_on(scene: _Scene, flaw: _Flaw, image: Image, radius: Field) -> Image:
         lip = coverage(radius - _LIP[0]) * coverage(_BODY - 0.01 - radius)
         bright = coverage(flaw.width - np.abs(flaw.crack)) * lip
         dark = coverage(flaw.width - np.abs(flaw.crack + 0.006)) * lip
+        # The wall of the crack runs on below the surface and mirrors the lamps.
+        wall = smoothstep(0.0, 1.0, 1 - flaw.crack / (12 * flaw.width)) * (flaw.crack > 0) * lip
+        mirrored = 0.15 + 0.65 * smoothstep(-0.6, 1.0, scene.break_up)
+        image = over(image, (0.95, 0.78, 0.52), wall * mirrored)
         image = over(image, (0.04, 0.02, 0.01), 0.75 * dark)
-        image = over(image, (0.88, 0.75, 0.55), 0.8 * bright)
-    if flaw.fibre is not None:
-        image = over(image, (0.30, 0.32, 0.38), 0.9 * coverage(flaw.fibre))
+        image = over(image, (0.88, 0.75, 0.55), 0.9 * bright)
+    if flaw.scrap is not None:
+        lit = facing(normals(0.045 * scene.dust), lamp(scene.lamp, 0.7))
+        foil = tint((0.34, 0.37, 0.44), 0.06 + 1.1 * lit**3)
+        image = over(image, (0.1, 0.06, 0.03), 0.5 * smoothstep(-0.016, 0.006, flaw.scrap))
+        image = over(image, foil, coverage(flaw.scrap))
     return image
 
 
@@ -202,12 +210,12 @@ def _bite(rng: np.random.Generator, scene: _Scene, radius: float, size: float) -
 
 
 def _broken(rng: np.random.Generator, scene: _Scene) -> _Flaw:
-    return _bite(rng, scene, rng.uniform(0.25, 0.29), rng.uniform(0.075, 0.115))
+    return _bite(rng, scene, rng.uniform(0.26, 0.31), rng.uniform(0.09, 0.15))
 
 
 def _chip(rng: np.random.Generator, scene: _Scene) -> _Flaw:
     return _bite(
-        rng, scene, rng.choice(_LIP) + rng.uniform(-0.004, 0.004), rng.uniform(0.022, 0.036)
+        rng, scene, rng.choice(_LIP) + rng.uniform(-0.004, 0.004), rng.uniform(0.055, 0.095)
     )
 
 
@@ -215,29 +223,27 @@ def _crack(rng: np.random.Generator, scene: _Scene) -> _Flaw:
     turn = rng.uniform(-np.pi, np.pi)
     start = scene.pose.place((_LIP[0] * np.sin(turn), _LIP[0] * np.cos(turn)))
     heading = turn + scene.pose.angle + rng.uniform(-0.6, 0.6)
-    lines = branching_crack(rng, (start[0], start[1]), heading, rng.uniform(0.12, 0.2))
-    traces = [trace(line, scene.side, 0.02) for line in lines]
+    lines = branching_crack(rng, (start[0], start[1]), heading, rng.uniform(0.2, 0.36))
+    traces = [trace(line, scene.side, 0.06) for line in lines]
     nearest = np.argmin([t.distance for t in traces], axis=0)[None]
     side = np.take_along_axis(np.array([t.side for t in traces]), nearest, axis=0)[0]
     along = np.take_along_axis(np.array([t.along for t in traces]), nearest, axis=0)[0]
-    return _Flaw(crack=side, width=0.0032 * (1 - 0.6 * along))
+    return _Flaw(crack=side, width=rng.uniform(0.003, 0.0045) * (1 - 0.6 * along))
 
 
-def _fibre(rng: np.random.Generator, scene: _Scene) -> _Flaw:
-    heading = rng.uniform(-np.pi, np.pi)
-    length = rng.uniform(0.2, 0.34)
-    y, x = scene.pose.place(rng.uniform(-0.05, 0.05, 2))
-    start = (y - 0.5 * length * np.sin(heading), x - 0.5 * length * np.cos(heading))
-    line = wander(rng, start, heading, length, wiggle=0.22, steps=30)
-    return _Flaw(fibre=0.0036 - trace(line, scene.side, 0.02).distance)
+def _scrap(rng: np.random.Generator, scene: _Scene) -> _Flaw:
+    """A crumpled scrap of dark foil, as from the cap's liner, that lies in the mouth."""
+    v, u = scene.pose.look(scene.side)
+    dv, du = rng.uniform(-0.06, 0.06, 2)
+    return _Flaw(scrap=shard_inside(rng, v - dv, u - du, rng.uniform(0.055, 0.1)))
 
 
 def _oval(rng: np.random.Generator, scene: _Scene) -> _Flaw:
     del scene  # the same squeeze is possible at every mouth
-    return _Flaw(squeeze=rng.uniform(0.045, 0.08), across=rng.uniform(0, np.pi))
+    return _Flaw(squeeze=rng.uniform(0.055, 0.095), across=rng.uniform(0, np.pi))
 
 
-_FLAWS = {"broken": _broken, "chip": _chip, "crack": _crack, "fibre": _fibre, "oval": _oval}
+_FLAWS = {"broken": _broken, "chip": _chip, "crack": _crack, "scrap": _scrap, "oval": _oval}
 
 BOTTLE = Spec(
     name="bottle",
