@@ -85,9 +85,9 @@ def _data(options: argparse.Namespace) -> int:
 
         print(fetch_mvtec(options.out or Path("data"), options.source, options.url))
         return 0
-    from aesc.synthetic import CATEGORIES, embedded
+    from aesc.synthetic import CATEGORIES, SIZE, embedded
 
-    folder = embedded(options.size or 128, seed=options.seed, cache=options.out)
+    folder = embedded(options.size or SIZE, seed=options.seed, cache=options.out)
     for name, spec in CATEGORIES.items():
         print(f"{name:10} {spec.group:8} {spec.description} Defects: {', '.join(spec.defects)}.")
     print(folder)

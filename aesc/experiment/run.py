@@ -31,6 +31,7 @@ from aesc.files import check_writable, whole_file
 from aesc.model import MODELS, AESc
 from aesc.noise import corruption
 from aesc.scoring import AnomalyMaps, anomaly_maps
+from aesc.synthetic import SIZE as EMBEDDED_SIZE
 from aesc.synthetic import category_spec, embedded
 from aesc.training import History, Trainer
 
@@ -77,7 +78,10 @@ class Experiment:
         with self._timed("data"):
             folder = config.data
             if folder == EMBEDDED:
-                folder = embedded(config.size, names=[config.category], progress=self.progress)
+                # Rendered once at its usual size, and only for larger images anew: smaller ones are
+                # reduced from it, as photographs would be.
+                size = max(config.size, EMBEDDED_SIZE)
+                folder = embedded(size, names=[config.category], progress=self.progress)
             category = load_category(
                 resolve_category(config.category, folder),
                 size=config.size,

@@ -7,6 +7,7 @@ testing on the shapes that a network was trained to remove would prove nothing.
 from aesc.synthetic.generate import (
     CATEGORIES,
     COUNTS,
+    SIZE,
     VERSION,
     Counts,
     category_spec,
@@ -19,6 +20,7 @@ from aesc.synthetic.spec import Image, Mask, Spec
 __all__ = [
     "CATEGORIES",
     "COUNTS",
+    "SIZE",
     "VERSION",
     "Counts",
     "Image",

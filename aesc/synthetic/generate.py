@@ -29,6 +29,9 @@ VERSION = 1
 CATEGORIES: dict[str, Spec] = {spec.name: spec for spec in (*TEXTURES, *OBJECTS)}
 """The embedded categories by name, textures first."""
 
+SIZE = 128
+"""Usual side of the images in pixels."""
+
 MIN_SIZE = 32
 """Smallest side in pixels at which the categories can still be told from a blur."""
 
@@ -52,7 +55,7 @@ COUNTS = Counts()
 
 
 def render_image(
-    name: str, split: Split, defect: str | None, index: int, size: int = 128, seed: int = 0
+    name: str, split: Split, defect: str | None, index: int, size: int = SIZE, seed: int = 0
 ) -> tuple[Image, Mask]:
     """One image of the data set: size x size x 3 in [0, 1], and its mask (size x size, bool).
 
@@ -72,7 +75,7 @@ def render_image(
 def render_category(
     name: str,
     folder: str | Path,
-    size: int = 128,
+    size: int = SIZE,
     seed: int = 0,
     counts: Counts = COUNTS,
     on_image: Callable[[], object] | None = None,
@@ -87,7 +90,7 @@ def render_category(
     spec, target = category_spec(name), Path(folder) / name
     _check(size, seed)
     if target.exists():
-        raise InputError(f"{target} already exists; remove it or choose another folder.")
+        raise InputError(f"{target} already exists: remove it or choose another folder.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as scratch:
@@ -100,14 +103,14 @@ def render_category(
             _publish(part, target)
     except OSError as error:
         raise InputError(
-            f"cannot write {target} ({error.strerror or error}); choose a folder you can write to, "
+            f"Cannot write {target} ({error.strerror or error}): choose a folder you can write to, "
             "for the cache by setting AESC_CACHE."
         ) from error
     return target
 
 
 def embedded(
-    size: int = 128,
+    size: int = SIZE,
     seed: int = 0,
     names: Iterable[str] | None = None,
     cache: str | Path | None = None,
@@ -137,15 +140,15 @@ def category_spec(name: str) -> Spec:
     """The embedded category of that name; raises InputError, listing the known ones, if none is."""
     if name not in CATEGORIES:
         known = ", ".join(CATEGORIES)
-        raise InputError(f"there is no embedded category {name!r}; choose one of {known}.")
+        raise InputError(f"There is no embedded category {name!r}: choose one of {known}.")
     return CATEGORIES[name]
 
 
 def _check(size: int, seed: int) -> None:
     if size < MIN_SIZE:
-        raise InputError(f"size {size} is too small; choose at least {MIN_SIZE} pixels.")
+        raise InputError(f"Size {size} is too small: choose at least {MIN_SIZE} pixels.")
     if seed < 0:
-        raise InputError(f"seed {seed} is negative; choose 0 or more.")
+        raise InputError(f"Seed {seed} is negative: choose 0 or more.")
 
 
 def _plan(spec: Spec, counts: Counts) -> Iterator[tuple[Split, str | None, int]]:

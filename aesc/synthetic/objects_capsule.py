@@ -1,6 +1,7 @@
 """The category ``capsule``: a two-coloured gelatine capsule with a printed mark on each half."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -10,8 +11,10 @@ from aesc.synthetic.fields import (
     branching_crack,
     coverage,
     fractal_field,
+    grid,
     lighting,
     over,
+    sample,
     smooth_field,
     smoothstep,
     tint,
@@ -20,15 +23,17 @@ from aesc.synthetic.fields import (
 from aesc.synthetic.shapes import Pose, cast, facing, halfway, lamp, lettering, normals, renderer
 from aesc.synthetic.spec import Image, Spec
 
-_HALF_LENGTH = 0.37
-_RADIUS = 0.138
+_HALF_LENGTH = 0.375
+_RADIUS = 0.16
 _WALL = 0.0065  # the cap is pushed over the body and is wider by this much
 _TABLE = (0.80, 0.80, 0.79)
 _CAP = (0.50, 0.085, 0.075)
 _BODY = (0.93, 0.86, 0.70)
 _DARK_INK = (0.12, 0.11, 0.15)
-_PALE_INK = (0.90, 0.86, 0.80)
-_PEN = 0.0062  # half width of a printed stroke
+_PALE_INK = (0.80, 0.74, 0.68)
+_GRAIN = (0.17, 0.10, 0.06)  # of the filling
+_LETTER = 0.098  # height of a printed sign
+_PEN = 0.0068  # half width of a printed stroke
 
 
 @dataclass(frozen=True)
@@ -53,18 +58,25 @@ class _Scene:
     mottle: Field
     table: Field
     light: Image
-    spread: Field  # used by bleeding ink only, drawn here so that the scene is complete
+    spread: Field  # where ink runs and shells crease: used by defects only
+
+    @cached_property
+    def inks(self) -> tuple[Field, Field]:
+        """Opacity of the marks as they should be: of the pale ink, of the dark ink."""
+        cap, body = self.prints
+        return _ink(self, cap), _ink(self, body)
 
 
 @dataclass(frozen=True, eq=False)
 class _Flaw:
-    prints: tuple[_Print, _Print] | None = None  # instead of the scene's
+    again: Field | None = None  # ink of a second, misplaced impression
     bleed: float = 0.0  # how far ink runs, a length
-    kept: Field | None = None  # share of the ink that is left
+    wiped: tuple[float, float] | None = None  # where to wet ink was wiped, (y, x)
     crack: Field | None = None  # coverage of a crack
     lit_edge: Field | None = None  # coverage of the crack's bright edge
     pinch: tuple[float, float, float, float] | None = None  # place, half width, depth, lopsidedness
     slipped: float = 0.0  # how far the cap has slipped off
+    spilt: Field | None = None  # coverage of the filling that leaks out
 
 
 def _draw(rng: np.random.Generator, side: int) -> _Scene:
@@ -73,7 +85,7 @@ def _draw(rng: np.random.Generator, side: int) -> _Scene:
     seam = -0.025 + rng.uniform(-0.006, 0.006)
     return _Scene(
         side=side,
-        pose=Pose.draw(rng, shift=0.02, angle=0.13, growth=0.02),
+        pose=Pose.draw(rng, shift=0.02, angle=0.11, growth=0.02),
         seam=seam,
         radius=_RADIUS * rng.uniform(0.985, 1.015),
         lamp=-np.pi / 2 + rng.uniform(-0.45, 0.45),
@@ -109,14 +121,19 @@ def _surface(scene: _Scene, flaw: _Flaw | None) -> tuple[Field, Field, Field]:
     high = np.sqrt(np.maximum(wide**2 - cap, 0.0))
     # The ring that locks the halves: a shallow groove around the cap.
     ring = 0.002 * np.exp(-np.square((to_seam - 0.055) / 0.006))
-    return inside, low + (high - ring - low) * share, share
+    height = low + (high - ring - low) * share
+    if flaw is not None and flaw.pinch is not None:
+        # The shell buckles into creases where it was squeezed.
+        folds = np.cos((u - at + 0.008 * scene.spread) * (2 * np.pi / 0.055))
+        height = height - 0.045 * squeeze * folds * smoothstep(0.0, 0.03, inside)
+    return inside, height, share
 
 
 def _strokes(scene: _Scene, mark: _Print) -> list[Points]:
     """The mark's pen strokes in the image, bent around the capsule."""
     c, s = np.cos(mark.turn), np.sin(mark.turn)
     bent = []
-    for stroke in lettering(mark.text, 0.088):
+    for stroke in lettering(mark.text, _LETTER):
         around = c * stroke[:, 0] + s * stroke[:, 1] + mark.around
         along = c * stroke[:, 1] - s * stroke[:, 0] + mark.along
         across = scene.radius * np.sin(np.clip(around / scene.radius, -1.5, 1.5))
@@ -124,23 +141,40 @@ def _strokes(scene: _Scene, mark: _Print) -> list[Points]:
     return bent
 
 
-def _ink(scene: _Scene, mark: _Print, flaw: _Flaw | None) -> Field:
-    reach = 0.02 if flaw is None else 0.05
+def _ink(scene: _Scene, mark: _Print, bleed: float = 0.0) -> Field:
+    """Opacity of a mark's ink that has run about ``bleed`` out of its strokes."""
+    reach = 0.02 + 2.5 * bleed
     away = np.minimum.reduce([trace(s, scene.side, reach).distance for s in _strokes(scene, mark)])
     solid = 0.88 + 0.1 * np.clip(scene.mottle, -2.0, 1.0)
-    if flaw is not None and flaw.bleed:
-        run = flaw.bleed * np.maximum(scene.spread + 0.4, 0.0)
-        soft = smoothstep(0.0, 1.0, (_PEN + 0.002 + run - away) / (0.006 + 0.5 * run))
+    if bleed:
+        run = bleed * np.maximum(scene.spread + 0.8, 0.0)
+        soft = smoothstep(0.0, 1.0, (_PEN + 0.002 + run - away) / (0.006 + 0.35 * run))
         return solid * np.where(away < reach, soft, 0.0)
-    ink = solid * coverage(_PEN - away)
-    return ink if flaw is None or flaw.kept is None else ink * flaw.kept
+    return solid * coverage(_PEN - away)
+
+
+def _wipe(scene: _Scene, ink: Field, towards: tuple[float, float]) -> Field:
+    """Ink drawn out from where it was printed, thinner and more broken the further it went."""
+    y, x = grid(scene.side)
+    fading = np.maximum(0.8 - 0.45 * scene.spread, 0.1)
+    # Four moves, each twice as far as the one before, leave ink at sixteen places.
+    for share in (1 / 15, 2 / 15, 4 / 15, 8 / 15):
+        moved = sample(ink, y - share * towards[0], x - share * towards[1])
+        ink = np.maximum(ink, moved * np.exp(-fading * share))
+    return ink
 
 
 def _colours(scene: _Scene, share: Field, flaw: _Flaw | None) -> Image:
     base = over(np.asarray(_BODY), _CAP, share)
-    prints = scene.prints if flaw is None or flaw.prints is None else flaw.prints
-    base = over(base, _PALE_INK, 0.9 * _ink(scene, prints[0], None))
-    return over(base, _DARK_INK, _ink(scene, prints[1], flaw))
+    pale, dark = scene.inks
+    if flaw is not None and flaw.slipped:
+        pale = _ink(scene, replace(scene.prints[0], along=scene.prints[0].along - flaw.slipped))
+    if flaw is not None and flaw.bleed:
+        dark = _ink(scene, scene.prints[1], flaw.bleed)
+    if flaw is not None and flaw.wiped is not None:
+        dark = _wipe(scene, dark, flaw.wiped)
+    base = over(over(base, _PALE_INK, 0.9 * pale), _DARK_INK, dark)
+    return base if flaw is None or flaw.again is None else over(base, _DARK_INK, flaw.again)
 
 
 def _paint(scene: _Scene, flaw: _Flaw | None) -> Image:
@@ -152,49 +186,57 @@ def _paint(scene: _Scene, flaw: _Flaw | None) -> Image:
     bright = 0.34 + 0.68 * facing(surface, light) + 0.12 * edge_on
     shine = 0.5 * smoothstep(0.968, 0.99, mirrored) + 0.16 * smoothstep(0.8, 1.0, mirrored)
     capsule = _colours(scene, share, flaw) * bright[..., None]
-    if flaw is not None and flaw.crack is not None and flaw.lit_edge is not None:
-        capsule = over(capsule, (0.05, 0.035, 0.03), 0.85 * flaw.crack)
-        capsule = over(capsule, (0.95, 0.9, 0.85), 0.5 * flaw.lit_edge)
     capsule = over(capsule, (1.0, 1.0, 0.98), shine)
+    if flaw is not None and flaw.crack is not None and flaw.lit_edge is not None:
+        capsule = over(capsule, (0.05, 0.035, 0.03), 0.92 * flaw.crack)
+        capsule = over(capsule, (0.95, 0.9, 0.85), 0.6 * flaw.lit_edge)
+    if flaw is not None and flaw.spilt is not None:
+        capsule = over(capsule, _GRAIN, 0.9 * flaw.spilt)
     soft = smoothstep(-0.035, 0.05, cast(inside, scene.lamp, 0.035))
     shadow = 0.42 * soft + 0.25 * smoothstep(-0.018, 0.0, inside)
     table = tint(_TABLE, (1 + 0.012 * scene.table) * (1 - shadow))
+    if flaw is not None and flaw.spilt is not None:
+        table = over(table, _GRAIN, 0.9 * flaw.spilt)
     return over(table, capsule, coverage(inside)) * scene.light
 
 
 def _misprint(rng: np.random.Generator, scene: _Scene) -> _Flaw:
-    cap, body = scene.prints
+    _, body = scene.prints
     side = rng.choice([-1.0, 1.0], 2)
-    wrong = replace(
+    again = replace(
         body,
-        along=body.along + rng.uniform(-0.025, 0.035),
-        around=body.around + side[0] * rng.uniform(0.02, 0.055),
-        turn=body.turn + side[1] * rng.uniform(0.2, 0.6),
+        along=body.along + rng.uniform(-0.01, 0.035),
+        around=body.around + side[0] * rng.uniform(0.02, 0.048),
+        turn=body.turn + side[1] * rng.uniform(0.25, 0.8),
     )
-    return _Flaw(prints=(cap, wrong))
+    return _Flaw(again=_ink(scene, again))
 
 
 def _bleeding(rng: np.random.Generator, scene: _Scene) -> _Flaw:
     del scene  # ink may run on every capsule
-    return _Flaw(bleed=rng.uniform(0.012, 0.022))
+    return _Flaw(bleed=rng.uniform(0.028, 0.07))
 
 
-def _faded(rng: np.random.Generator, scene: _Scene) -> _Flaw:
-    v, u = scene.pose.look(scene.side)
-    heading = rng.uniform(-np.pi, np.pi)
-    past = np.cos(heading) * (u - scene.prints[1].along) + np.sin(heading) * v
-    gone = smoothstep(-0.02, 0.02, past + 0.015 * scene.spread + rng.uniform(0.0, 0.02))
-    return _Flaw(kept=1 - rng.uniform(0.75, 1.0) * gone)
+def _smeared(rng: np.random.Generator, scene: _Scene) -> _Flaw:
+    heading = scene.pose.angle + rng.choice([-1.0, 1.0]) * rng.uniform(0.3, 1.7)
+    length = rng.uniform(0.06, 0.15)
+    return _Flaw(wiped=(length * np.sin(heading), length * np.cos(heading)))
 
 
 def _crack(rng: np.random.Generator, scene: _Scene) -> _Flaw:
-    v, u = rng.uniform(-0.05, 0.05), rng.uniform(-0.26, 0.2)
+    v, u = rng.uniform(-0.09, 0.09), rng.uniform(0.02, 0.1)
     start = scene.pose.place((v, u))
-    heading = rng.choice([0.0, np.pi]) + rng.uniform(-0.7, 0.7)
-    lines = branching_crack(rng, (start[0], start[1]), heading, rng.uniform(0.13, 0.24))
-    traces = [trace(line, scene.side, 0.02) for line in lines]
-    dark = [coverage(0.0042 * (1 - 0.6 * t.along) - t.distance) for t in traces]
-    lit = [coverage(0.0026 * (1 - 0.6 * t.along) - np.abs(t.side - 0.0065)) for t in traces]
+    heading = scene.pose.angle - np.sign(v) * rng.uniform(0.1, 0.7)
+    lines = branching_crack(rng, (start[0], start[1]), heading, rng.uniform(0.2, 0.3))
+    gape = rng.uniform(0.011, 0.023)
+    traces = [trace(line, scene.side, 0.04) for line in lines]
+    # The trunk gapes in its middle; the branches close towards their ends.
+    widths = [0.5 * gape * (1 - 0.75 * t.along) for t in traces]
+    widths[0] = 1.2 * gape * np.sqrt(0.03 + traces[0].along * (1 - traces[0].along) * 3.2)
+    dark = [coverage(w - t.distance) for w, t in zip(widths, traces, strict=True)]
+    lit = [
+        coverage(0.0028 - np.abs(t.side - w - 0.003)) for w, t in zip(widths, traces, strict=True)
+    ]
     inside, _, _ = _surface(scene, None)
     within = coverage(inside - 0.003)
     return _Flaw(crack=np.maximum.reduce(dark) * within, lit_edge=np.maximum.reduce(lit) * within)
@@ -203,20 +245,28 @@ def _crack(rng: np.random.Generator, scene: _Scene) -> _Flaw:
 def _squeeze(rng: np.random.Generator, scene: _Scene) -> _Flaw:
     del scene  # every capsule may be squeezed
     at = rng.choice([-0.2, 0.12]) + rng.uniform(-0.05, 0.05)
-    wide, depth = rng.uniform(0.04, 0.08), rng.uniform(0.14, 0.28)
+    wide, depth = rng.uniform(0.06, 0.1), rng.uniform(0.2, 0.4)
     return _Flaw(pinch=(at, wide, depth, rng.uniform(-0.7, 0.7)))
 
 
 def _loose_cap(rng: np.random.Generator, scene: _Scene) -> _Flaw:
-    slipped = rng.uniform(0.025, 0.055)
-    cap, body = scene.prints
-    return _Flaw(slipped=slipped, prints=(replace(cap, along=cap.along - slipped), body))
+    slipped = rng.uniform(0.02, 0.06)
+    v, u = scene.pose.look(scene.side)
+    grains = smooth_field(rng, scene.side, 0.013)
+    # The filling clings to the bared strip and falls on the table in front of it.
+    beside = np.hypot(u - scene.seam + 0.5 * slipped, 0.5 * (v - scene.radius))
+    near = smoothstep(0.05 + 0.6 * slipped, 0.0, beside)
+    strip = smoothstep(slipped + 0.02, 0.5 * slipped, np.abs(u - scene.seam + 0.5 * slipped))
+    strip = strip * (np.abs(v) < scene.radius)
+    level = 1.6 - 1.8 * np.maximum(near, 0.9 * strip) + 0.15 * scene.spread
+    spilt = smoothstep(-0.15, 0.15, grains - level) * (np.maximum(near, strip) > 0)
+    return _Flaw(slipped=slipped, spilt=spilt)
 
 
 _FLAWS = {
     "misprint": _misprint,
     "bleeding": _bleeding,
-    "faded": _faded,
+    "smeared": _smeared,
     "crack": _crack,
     "squeeze": _squeeze,
     "loose_cap": _loose_cap,

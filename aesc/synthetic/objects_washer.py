@@ -37,7 +37,8 @@ from aesc.synthetic.spec import Image, Spec
 
 _MAT = (0.15, 0.165, 0.18)
 _STEEL = (0.98, 0.985, 1.0)
-_RUST = (0.40, 0.21, 0.10)
+_RUST = (0.24, 0.125, 0.065)
+_FLAKE = (0.66, 0.38, 0.19)
 _CHAMFER = 0.022
 
 
@@ -52,7 +53,7 @@ class _Scene:
     grooves: Field
     mat: Field
     light: Image
-    break_up: Field  # used by a fracture or rust only, drawn here so that the scene is complete
+    break_up: Field  # used by defects only, drawn here so that the scene is complete
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +70,8 @@ def _draw(rng: np.random.Generator, side: int) -> _Scene:
     return _Scene(
         side=side,
         pose=Pose.draw(rng, shift=0.02, angle=np.pi, growth=0.02),
-        outer=0.37 + rng.uniform(-0.004, 0.004),
-        inner=0.175 + rng.uniform(-0.004, 0.004),
+        outer=0.41 + rng.uniform(-0.004, 0.004),
+        inner=0.18 + rng.uniform(-0.004, 0.004),
         lamps=(first, first + rng.uniform(1.2, 2.0)),
         gloss=rng.uniform(0.13, 0.19),
         grooves=smooth_field(rng, side, (0.011, 0.35)) + 0.6 * smooth_field(rng, side, (0.03, 1.0)),
@@ -106,12 +107,12 @@ def _brightness(scene: _Scene, radius: Field, turn: Field, height: Field) -> Fie
     tx, ty = -np.sin(angle), np.cos(angle)
     climb = -(tx * x + ty * y) / z  # slope of the surface along the groove
     grooves = sample(scene.grooves, 2 * radius, np.abs(turn) / np.pi)
-    bright = 0.27 + 0.02 * grooves
-    for towards, strength, elevation in zip(scene.lamps, (0.5, 0.24), (0.75, 0.6), strict=True):
+    bright = 0.36 + 0.014 * grooves
+    for towards, strength, elevation in zip(scene.lamps, (0.42, 0.2), (0.75, 0.6), strict=True):
         light = lamp(towards, elevation)
         half = halfway(light)
         miss = (tx * half[0] + ty * half[1] + climb * half[2]) / scene.gloss
-        bright += strength * np.exp(-0.5 * miss**2) * (1 + 0.11 * grooves)
+        bright += strength * np.exp(-0.5 * miss**2) * (1 + 0.08 * grooves)
         bright += strength * 0.8 * (facing(surface, light) - light[2])
     return bright
 
@@ -120,7 +121,7 @@ def _paint(scene: _Scene, flaw: _Flaw | None) -> Image:
     radius, turn = _polar(scene)
     inside = _metal_inside(scene, radius, flaw)
     shadow = 0.6 * smoothstep(-0.02, 0.015, cast(inside, scene.lamps[0], 0.018))
-    mat = (1 + 0.09 * scene.mat) * (1 - shadow)
+    mat = (1 + 0.07 * scene.mat) * (1 - shadow)
     image = tint(_MAT, mat)
     metal = tint(_STEEL, _brightness(scene, radius, turn, _relief(inside, flaw)))
     image = over(image, metal, coverage(inside))
@@ -137,10 +138,15 @@ def _add_flaw(scene: _Scene, flaw: _Flaw, image: Image, inside: Field) -> Image:
     if flaw.crack is not None:
         image = over(image, (0.05, 0.05, 0.055), 0.92 * flaw.crack * coverage(inside))
     if flaw.rust is not None:
-        rust = tint(_RUST, 1 + 0.35 * scene.break_up)
+        grain = 1 + 0.3 * scene.mat
+        rust = over(
+            tint(_RUST, grain),
+            tint(_FLAKE, 1 + 0.5 * (grain - 1)),
+            0.85 * smoothstep(0.5, 1.3, scene.break_up),
+        )
         image = over(image, rust, flaw.rust * coverage(inside))
     if flaw.burr is not None:
-        bright = 0.5 + 0.4 * smoothstep(0.0, 0.008, flaw.burr)
+        bright = 0.5 + 0.42 * smoothstep(0.0, 0.014, flaw.burr) + 0.04 * scene.break_up
         image = over(image, tint(_STEEL, bright), coverage(flaw.burr))
     return image
 
@@ -152,9 +158,9 @@ def _rim(rng: np.random.Generator, radius: float) -> tuple[float, float, float]:
 
 
 def _chip(rng: np.random.Generator, scene: _Scene) -> _Flaw:
-    v0, u0, _ = _rim(rng, scene.outer)
+    v0, u0, _ = _rim(rng, scene.outer - 0.02)
     v, u = scene.pose.look(scene.side)
-    return _Flaw(bite=shard_inside(rng, v - v0, u - u0, rng.uniform(0.035, 0.075)))
+    return _Flaw(bite=shard_inside(rng, v - v0, u - u0, rng.uniform(0.08, 0.165)))
 
 
 def _dent(rng: np.random.Generator, scene: _Scene) -> _Flaw:
@@ -163,9 +169,9 @@ def _dent(rng: np.random.Generator, scene: _Scene) -> _Flaw:
     v, u = scene.pose.look(scene.side)
     c, s = np.cos(turn + 0.5), np.sin(turn + 0.5)
     across, along = c * (v - v0) - s * (u - u0), s * (v - v0) + c * (u - u0)
-    wide = rng.uniform(0.03, 0.05)
+    wide = rng.uniform(0.045, 0.08)
     bowl = box_inside(across, along, wide, 0.7 * wide, 0.6 * wide)
-    depth = rng.uniform(0.006, 0.011)
+    depth = rng.uniform(0.012, 0.022)
     return _Flaw(dent=-depth * smoothstep(-0.012, 0.6 * wide, bowl))
 
 
@@ -173,12 +179,13 @@ def _crack(rng: np.random.Generator, scene: _Scene) -> _Flaw:
     v0, u0, turn = _rim(rng, scene.inner - 0.005)
     start = scene.pose.place((v0, u0))
     heading = turn + scene.pose.angle + rng.uniform(-0.3, 0.3)
-    reach = (scene.outer - scene.inner) * rng.uniform(0.6, 1.05)
+    reach = (scene.outer - scene.inner) * rng.uniform(0.85, 1.25)
     lines = branching_crack(rng, (start[0], start[1]), heading, reach)
-    widths = [0.0045] + [0.003] * (len(lines) - 1)
+    wide = rng.uniform(0.014, 0.033)
+    widths = [wide] + [0.5 * wide] * (len(lines) - 1)
     marks = [
         coverage(width * (1 - 0.6 * line.along) - line.distance)
-        for width, line in zip(widths, (trace(p, scene.side, 0.02) for p in lines), strict=True)
+        for width, line in zip(widths, (trace(p, scene.side, 0.05) for p in lines), strict=True)
     ]
     return _Flaw(crack=np.maximum.reduce(marks))
 
@@ -186,20 +193,24 @@ def _crack(rng: np.random.Generator, scene: _Scene) -> _Flaw:
 def _rust(rng: np.random.Generator, scene: _Scene) -> _Flaw:
     v0, u0, _ = _rim(rng, rng.uniform(scene.inner + 0.03, scene.outer - 0.03))
     v, u = scene.pose.look(scene.side)
-    spread = rng.uniform(0.05, 0.09)
+    spread = rng.uniform(0.07, 0.16)
     bloom = 1.1 - np.hypot(v - v0, u - u0) / spread + 0.55 * scene.break_up
-    return _Flaw(rust=smoothstep(0.0, 0.5, bloom) * rng.uniform(0.6, 0.9))
+    return _Flaw(rust=smoothstep(0.0, 0.25, bloom) * rng.uniform(0.75, 0.95))
 
 
 def _burr(rng: np.random.Generator, scene: _Scene) -> _Flaw:
     v0, u0, turn = _rim(rng, scene.inner + 0.006)
     inwards, side = turn + np.pi, rng.choice([-1.0, 1.0])
-    length = rng.uniform(0.07, 0.12)
+    length = rng.uniform(0.14, 0.29)
     bend = inwards + side * np.array([1.2, 0.7, 0.0, -0.7])
     moves = length / 4 * np.stack([np.sin(bend), np.cos(bend)], axis=1)
     path = np.cumsum(np.vstack([(v0, u0), moves]), axis=0)
-    line = trace(scene.pose.place(smooth_curve(path)), scene.side, 0.03)
-    return _Flaw(burr=0.013 * (1 - line.along) ** 0.7 - line.distance)
+    line = trace(scene.pose.place(smooth_curve(path)), scene.side, 0.06)
+    return _Flaw(
+        burr=rng.uniform(0.026, 0.05) * (1 - line.along) ** 0.7
+        + 0.0035 * scene.break_up
+        - line.distance
+    )
 
 
 _FLAWS = {"chip": _chip, "dent": _dent, "crack": _crack, "rust": _rust, "burr": _burr}

@@ -25,7 +25,7 @@ from aesc.synthetic.spec import Image
 from aesc.synthetic.textures_common import Lattice, Sites, texture
 
 _LEATHER = np.array((0.52, 0.34, 0.22))
-_FLESH = np.array((0.74, 0.60, 0.46))
+_FLESH = np.array((0.90, 0.78, 0.64))
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ def _leather(
 ) -> Image:
     """Light the grain on top of a coarse relief ``height`` (fraction of the side)."""
     flat = 1 - 0.75 * worn
-    relief = 0.0044 * flat * grain.pebble + 0.0016 * hide.wrinkles + height
+    relief = 0.0038 * flat * grain.pebble + 0.0016 * hide.wrinkles + height
     lit = shade(relief, hide.sun, 1.5)
     gloss = 0.16 * flat * np.maximum(0, lit - 1.15)
-    dark = 1 - 0.34 * flat * grain.furrow
+    dark = 1 - 0.29 * flat * grain.furrow
     return tint(_LEATHER, lit * dark * (1 + hide.dye)) + gloss[..., None]
 
 
@@ -93,33 +93,33 @@ def _line(rng: np.random.Generator, length: float, wiggle: float) -> tuple[Point
 
 def _cut(rng: np.random.Generator, hide: _Hide) -> Image:
     """A knife cut that gapes and shows the pale flesh side, one lip in shadow."""
-    path, heading = _line(rng, rng.uniform(0.2, 0.4), 0.04)
+    path, heading = _line(rng, rng.uniform(0.32, 0.56), 0.04)
     line = trace(path, hide.size, 0.16)
-    gape = rng.uniform(0.011, 0.02) * np.sin(np.pi * line.along) ** 0.7
+    gape = rng.uniform(0.028, 0.058) * np.sin(np.pi * line.along) ** 0.7
     gape = gape * (1 + 0.12 * smooth_field(rng, hide.size, 0.03))
-    push = np.sign(line.side) * 0.8 * gape * np.exp(-line.distance / 0.04)
+    push = np.sign(line.side) * 0.8 * gape * np.exp(-line.distance / 0.07)
     grain = _grain(hide, push * np.cos(heading), -push * np.sin(heading))
     lip = 0.006 * np.exp(-np.maximum(0, line.distance - gape) / 0.012) * (gape > 0.002)
     image = _leather(hide, grain, lip * np.where(line.distance < 0.15, 1, 0))
     fibres = 1 + 0.10 * fractal_field(rng, hide.size, 0.02, 3)
     across = line.side / np.maximum(gape, 1e-4) * np.cos(hide.sun - heading - np.pi / 2)
-    deep = 0.78 - 0.34 * np.clip(across, -1, 1)
+    deep = 0.92 - 0.36 * np.clip(across, -1, 1)
     image = over(image, tint(_FLESH, fibres * deep), coverage(gape - line.distance))
     return image * hide.light
 
 
 def _fold(rng: np.random.Generator, hide: _Hide) -> Image:
     """A crease pressed into the hide: a soft ridge with a sharp furrow, the grain drawn in."""
-    path, heading = _line(rng, rng.uniform(0.45, 0.7), 0.10)
+    path, heading = _line(rng, rng.uniform(0.55, 0.85), 0.10)
     line = trace(path, hide.size, 0.16)
     ends = smoothstep(0, 0.2, line.along) * smoothstep(1, 0.8, line.along)
-    wide = rng.uniform(0.022, 0.034)
+    wide = rng.uniform(0.028, 0.046)
     ridge = np.exp(-(((np.abs(line.side) - 0.8 * wide) / wide) ** 2)) * ends
     gather = -0.55 * line.side * np.exp(-((line.side / (1.6 * wide)) ** 2)) * ends
     grain = _grain(hide, gather * np.cos(heading), -gather * np.sin(heading))
-    image = _leather(hide, grain, rng.uniform(0.006, 0.013) * ridge)
-    furrow = smoothstep(0.011, 0.001, line.distance) * ends
-    return image * (1 - 0.55 * furrow)[..., None] * hide.light
+    image = _leather(hide, grain, rng.uniform(0.014, 0.028) * ridge)
+    furrow = smoothstep(0.022, 0.004, line.distance) * ends
+    return image * (1 - 0.75 * furrow)[..., None] * hide.light
 
 
 def _pinch(rng: np.random.Generator, hide: _Hide) -> Image:
@@ -127,10 +127,10 @@ def _pinch(rng: np.random.Generator, hide: _Hide) -> Image:
     cy, cx = _centre(rng)
     v, u = frame(hide.size, (cy, cx), 0.0)
     r = np.hypot(v, u) + 1e-9
-    radius = rng.uniform(0.06, 0.09)
+    radius = rng.uniform(0.065, 0.10)
     pull = rng.uniform(0.55, 0.75) * np.exp(-((r / radius) ** 2))
     grain = _grain(hide, -pull * v, -pull * u)
-    dip = -rng.uniform(0.014, 0.02) * np.exp(-((r / (0.6 * radius)) ** 2))
+    dip = -rng.uniform(0.016, 0.024) * np.exp(-((r / (0.6 * radius)) ** 2))
     rays = (
         0.004
         * np.exp(-((r / radius) ** 2))
@@ -140,18 +140,20 @@ def _pinch(rng: np.random.Generator, hide: _Hide) -> Image:
 
 
 def _worn(rng: np.random.Generator, hide: _Hide) -> Image:
-    """A rubbed place: the grain worn flat, the dye a little paler."""
-    where = blotch(rng, hide.size, _centre(rng), rng.uniform(0.11, 0.18), 0.10)
-    where = where * rng.uniform(0.45, 1.0)
-    scuffs = 1 + where * (0.12 + 0.05 * smooth_field(rng, hide.size, 0.012))
-    return _leather(hide, _grain(hide), 0.0, where) * scuffs[..., None] * hide.light
+    """A place rubbed raw: pale flesh where the pebbles stood, dye left in the furrows."""
+    where = blotch(rng, hide.size, _centre(rng), rng.uniform(0.12, 0.19), 0.12, 0.28)
+    grain, depth = _grain(hide), rng.uniform(0.65, 1.0)
+    raw = smoothstep(0.30, 0.60, where * depth * (0.35 + 0.8 * grain.pebble))
+    fibres = 0.86 + 0.10 * fractal_field(rng, hide.size, 0.02, 3)
+    image = _leather(hide, grain, 0.0, 0.6 * where)
+    return over(image, tint(_FLESH, fibres), 0.9 * raw) * hide.light
 
 
 def _print(rng: np.random.Generator, hide: _Hide) -> Image:
-    """A stamped mark of two strokes whose ink has run into the furrows."""
+    """A stamped mark of two or three strokes whose ink has run into the furrows."""
     grain, (cy, cx) = _grain(hide), _centre(rng)
     ink = np.zeros((hide.size, hide.size))
-    turn, tall = rng.uniform(0, 2 * np.pi), rng.uniform(0.09, 0.13)
+    turn, tall = rng.uniform(0, 2 * np.pi), rng.uniform(0.12, 0.19)
     c, s = np.cos(turn), np.sin(turn)
     for k in (-1, 0, 1)[: rng.integers(2, 4)]:
         knots = rng.uniform(-1, 1, (4, 2)) * (tall, 0.4 * tall) + (0, k * 0.9 * tall)
@@ -160,11 +162,11 @@ def _print(rng: np.random.Generator, hide: _Hide) -> Image:
             [cy + c * knots[:, 0] + s * knots[:, 1], cx - s * knots[:, 0] + c * knots[:, 1]], axis=1
         )
         line = trace(smooth_curve(points), hide.size, 0.06)
-        bled = line.distance - 0.012 * grain.furrow - 0.004 * smooth_field(rng, hide.size, 0.03)
-        ink = np.maximum(ink, smoothstep(0.024, 0.008, bled))
-    patchy = np.clip(0.62 + 0.14 * smooth_field(rng, hide.size, 0.05), 0, 0.9)
+        bled = line.distance - 0.016 * grain.furrow - 0.004 * smooth_field(rng, hide.size, 0.03)
+        ink = np.maximum(ink, smoothstep(0.039, 0.023, bled))
+    patchy = np.clip(0.84 + 0.10 * smooth_field(rng, hide.size, 0.05), 0, 0.97)
     image = _leather(hide, grain)
-    return over(image, image * (0.30, 0.30, 0.42), ink * patchy) * hide.light
+    return over(image, image * (0.16, 0.18, 0.28), ink * patchy) * hide.light
 
 
 HIDE = texture(

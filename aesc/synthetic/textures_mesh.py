@@ -74,7 +74,7 @@ def _draw(rng: np.random.Generator, size: int) -> _Mesh:
 def _rounded(off: Field, gloss: Field | float) -> Field:
     """Brightness of a lit round wire, ``off`` its axis in half thicknesses (-1 to 1)."""
     round_ = np.sqrt(np.maximum(0, 1 - off**2))
-    return gloss * (0.40 + 0.48 * round_ - 0.20 * off) + 0.75 * np.exp(-(((off + 0.32) / 0.2) ** 2))
+    return gloss * (0.40 + 0.48 * round_ - 0.20 * off) + 0.68 * np.exp(-(((off + 0.32) / 0.2) ** 2))
 
 
 def _layer(mesh: _Mesh, upright: bool, v: Field, u: Field, erased: _Erased | None) -> _Layer:
@@ -93,10 +93,10 @@ def _layer(mesh: _Mesh, upright: bool, v: Field, u: Field, erased: _Erased | Non
 
 
 def _loose(mesh: _Mesh, points: Points, crimp: Field | float) -> _Layer:
-    """A wire that has left its place, along the line through the points."""
+    """A wire forced out of its place and rubbed bright, along the line through the points."""
     half = _HALF / mesh.lattice.count[0]
     line = trace(points, mesh.lattice.size, 2 * half)
-    bright = _rounded(line.side / half, 1.0) * (0.86 + 0.16 * crimp)
+    bright = _rounded(line.side / half, 1.3) * (0.86 + 0.16 * crimp)
     return _Layer(coverage(half - line.distance), bright, crimp + np.zeros_like(bright))
 
 
@@ -123,8 +123,11 @@ def _paint(
     wires = _stack([*layers, *loose])
     steel = tint(_STEEL, wires.bright * mesh.dirt)
     if rust is not None:
-        steel = over(steel, tint((0.40, 0.24, 0.15), 0.55 + 0.4 * wires.bright), rust)
+        scaly = (0.25 + 0.4 * wires.bright) * (0.4 + rust)
+        steel = over(steel, tint((0.30, 0.15, 0.08), scaly), rust)
     card = tint(_CARD, mesh.card * (1 - 0.5 * _shadow(mesh, wires.alpha)))
+    if rust is not None:
+        card = over(card, card * (0.80, 0.56, 0.40), 0.9 * rust**2)
     return over(card, steel, wires.alpha) * mesh.light
 
 
@@ -159,7 +162,7 @@ def _crimp(mesh: _Mesh, upright: bool, wire: int) -> Field:
 def _bent(rng: np.random.Generator, mesh: _Mesh) -> Image:
     """A wire pushed sideways between its crossings: one cell wider, the next narrower."""
     upright, wire, middle = _pick(rng, mesh)
-    half, push = rng.uniform(1.1, 2.0), rng.choice([-1, 1]) * rng.uniform(0.28, 0.6)
+    half, push = rng.uniform(2.4, 4.2), rng.choice([-1, 1]) * rng.uniform(0.5, 1.5)
     along = np.linspace(middle - half, middle + half, 40)
     home = wire + mesh.offsets[int(upright)][wire % _PERIOD]
     across = home + push * np.cos(np.pi * (along - middle) / (2 * half)) ** 2
@@ -171,12 +174,12 @@ def _bent(rng: np.random.Generator, mesh: _Mesh) -> Image:
 def _broken(rng: np.random.Generator, mesh: _Mesh) -> Image:
     """A wire that has snapped: a gap, and its two ends sprung out of line."""
     upright, wire, middle = _pick(rng, mesh)
-    gap = rng.uniform(0.5, 1.3)
+    gap = rng.uniform(1.0, 2.6)
     home = wire + mesh.offsets[int(upright)][wire % _PERIOD]
-    ends, tail = [], rng.uniform(0.7, 1.1, 2)
+    ends, tail = [], rng.uniform(1.2, 2.3, 2)
     for side, length in zip((-1, 1), tail, strict=True):
         t = np.linspace(0, 1, 16)
-        across = home + rng.choice([-1, 1]) * rng.uniform(0.05, 0.45) * t**2
+        across = home + rng.choice([-1, 1]) * rng.uniform(0.4, 1.5) * t**2
         along = middle + side * (gap / 2 + length * (1 - t))
         line = _line(mesh, upright, across, along)
         ends.append(_loose(mesh, line, _crimp(mesh, upright, wire)))
@@ -185,31 +188,33 @@ def _broken(rng: np.random.Generator, mesh: _Mesh) -> Image:
 
 
 def _clogged(rng: np.random.Generator, mesh: _Mesh) -> Image:
-    """One to three cells filled with hardened zinc, its surface sagging between the wires."""
+    """Two to five cells filled with dark pitch, its surface sagging between the wires."""
     size = mesh.lattice.size
     v, u = mesh.lattice.cells()
     row, column = rng.integers(3 * size // 10, 7 * size // 10, 2)
     cell = np.floor(v[row, column]), np.floor(u[row, column])
-    step = (0, 1) if rng.random() < 0.5 else (1, 0)
+    steps = rng.permutation([(0, 0), (0, 1), (1, 0), (1, 1), (0, -1)])[: rng.integers(2, 6)]
     inside = np.full((size, size), -9.0)
-    for k in range(rng.integers(1, 4)):
-        dv = np.abs(v - cell[0] - k * step[0] - 0.5)
-        du = np.abs(u - cell[1] - k * step[1] - 0.5)
+    for step in steps:
+        dv = np.abs(v - cell[0] - step[0] - 0.5)
+        du = np.abs(u - cell[1] - step[1] - 0.5)
         inside = np.maximum(inside, 0.56 - (dv**6 + du**6) ** (1 / 6))
     inside = inside + 0.05 * smooth_field(rng, size, 0.05)
     sag = smoothstep(0.0, 0.45, inside) + 0.12 * smooth_field(rng, size, 0.04)
-    bright = shade(-0.018 * sag, mesh.sun, 1.0) * (0.98 - 0.14 * sag)
-    zinc = tint((0.60, 0.61, 0.62), bright) * mesh.light
-    return over(_paint(mesh), zinc, coverage(inside / mesh.lattice.count[0]))
+    lit = shade(-0.018 * sag, mesh.sun, 1.5)
+    lit = lit * (1 + 0.14 * fractal_field(rng, size, 0.06, 3))
+    gloss = np.clip(lit - 1.25, 0, 0.6)
+    pitch = (tint((0.27, 0.25, 0.24), lit) + gloss[..., None]) * mesh.light
+    return over(_paint(mesh), pitch, coverage(inside / mesh.lattice.count[0]))
 
 
 def _corroded(rng: np.random.Generator, mesh: _Mesh) -> Image:
-    """A patch of wires gone dull and brown, with no change of shape."""
+    """A patch of wires under dark scaly rust, which has run on to the card behind."""
     size = mesh.lattice.size
     centre = rng.uniform(0.3, 0.7, 2)
-    where = blotch(rng, size, (centre[0], centre[1]), rng.uniform(0.12, 0.2), 0.12, 0.35)
-    scale = 0.75 + 0.25 * smooth_field(rng, size, 0.015)
-    return _paint(mesh, rust=np.clip(where * scale, 0, 1) * rng.uniform(0.7, 1.0))
+    where = blotch(rng, size, (centre[0], centre[1]), rng.uniform(0.12, 0.185), 0.08, 0.30)
+    scale = 0.85 + 0.4 * fractal_field(rng, size, 0.03, 2)
+    return _paint(mesh, rust=np.clip(where * scale, 0, 1) * rng.uniform(0.75, 1.0))
 
 
 MESH = texture(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from aesc.synthetic.fields import (
     Field,
@@ -12,6 +11,7 @@ from aesc.synthetic.fields import (
     branching_crack,
     coverage,
     fractal_field,
+    grid,
     lighting,
     over,
     shade,
@@ -60,10 +60,10 @@ class _Floor:
 def _draw(rng: np.random.Generator, size: int) -> _Floor:
     lattice = Lattice.draw(rng, size, 8.5, turn=np.pi, bend=0.07, bend_scale=0.05)
     v, u = lattice.cells()
-    large = _chips(rng, v, u, 8.5, presence=0.62, gap=(0.10, 0.38))
-    small = _chips(rng, 2.7 * v + 5, 2.7 * u + 3, 23.0, presence=0.42, gap=(0.2, 0.5))
+    large = _chips(rng, v, u, 8.5, presence=0.62, gap=(0.10, 0.38), contrast=0.7)
+    small = _chips(rng, 2.7 * v + 5, 2.7 * u + 3, 23.0, presence=0.42, gap=(0.2, 0.5), contrast=0.5)
     veins = fractal_field(rng, size, 0.08, 4, 0.7)
-    cement = 0.02 * fractal_field(rng, size, 0.2, 3) + 0.05 * smooth_field(rng, size, 0.007)
+    cement = 0.02 * fractal_field(rng, size, 0.2, 3) + 0.03 * smooth_field(rng, size, 0.007)
     sun = rng.uniform(0, 2 * np.pi)
     return _Floor(size, large, small, veins, cement, sun, lighting(rng, size, 0.14))
 
@@ -75,30 +75,24 @@ def _chips(
     count: float,
     presence: float,
     gap: tuple[float, float],
+    contrast: float,
 ) -> _Chips:
     sites = Sites.draw(rng, 0.95)
     edge, owner = sites.nearest(v, u)
     absent = np.where(sites.value < presence, 0.0, 9.0)
     margin = rng.uniform(*gap, sites.value.size) + absent
     stone = _STONES[rng.choice(len(_STONES), sites.value.size, p=_CHANCES)]
+    stone = _CEMENT + contrast * (stone - _CEMENT)
     stone = stone * (1 + 0.05 * rng.standard_normal((sites.value.size, 1)))
     return _Chips((edge - margin[owner]) / (2 * count), owner, stone)
 
 
-def _paint(floor: _Floor, bare: Field | None = None) -> Image:
-    """The polished floor; ``bare`` is negative where chips are left out."""
+def _paint(floor: _Floor) -> Image:
     image = tint(_CEMENT, 1 + floor.cement)
     for chips in (floor.small, floor.large):
-        inside = chips.inside if bare is None else np.minimum(chips.inside, _kept(chips, bare))
         marble = chips.stone[chips.owner] * (1 + 0.06 * floor.veins)[..., None]
-        image = over(image, marble, coverage(inside))
+        image = over(image, marble, coverage(chips.inside))
     return image * floor.light
-
-
-def _kept(chips: _Chips, bare: Field) -> Field:
-    """+1 on whole chips that stay, -1 on those that touch the bare region."""
-    touched = np.unique(chips.owner[(bare < 0) & (chips.inside > 0)])
-    return np.where(np.isin(chips.owner, touched), -1.0, 1.0)
 
 
 def _centre(rng: np.random.Generator) -> tuple[float, float]:
@@ -107,33 +101,38 @@ def _centre(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _crack(rng: np.random.Generator, floor: _Floor) -> Image:
-    """A branching crack through chips and cement alike, hardly wider than a hair at its ends."""
+    """A branching crack through chips and cement alike, its edges broken out, thin at its ends."""
     image = _paint(floor)
     start = (rng.uniform(0.2, 0.4), rng.uniform(0.2, 0.4))
     if rng.random() < 0.5:
         start = (start[0], 1 - start[1])
     heading = np.arctan2(0.5 - start[0], 0.5 - start[1]) + rng.normal(0, 0.3)
-    lines = branching_crack(rng, start, heading, rng.uniform(0.4, 0.65))
-    widest = rng.uniform(0.0035, 0.0065)
+    lines = branching_crack(rng, start, heading, rng.uniform(0.5, 0.75))
+    widest = rng.uniform(0.006, 0.015)
+    ragged = np.clip(1 + 0.35 * smooth_field(rng, floor.size, 0.02), 0.2, 2)
+    chipped, gap = np.zeros((2, floor.size, floor.size))
     for number, line in enumerate(lines):
-        t = trace(line, floor.size, 0.03)
-        open_ = widest * (1.0 if number == 0 else 0.6) * (1 - 0.75 * t.along)
-        open_ = open_ * np.clip(1 + 0.35 * smooth_field(rng, floor.size, 0.02), 0.2, 2)
-        chipped = smoothstep(3 * open_ + 1e-4, open_, t.distance) * (t.side > 0)
-        image = image * (1 + 0.10 * chipped)[..., None]
-        image = over(image, (0.20, 0.19, 0.18), 0.9 * coverage(open_ - t.distance))
-    return image
+        t = trace(line, floor.size, 0.045)
+        open_ = ragged * (widest * (1.0 if number == 0 else 0.6) * (1 - 0.75 * t.along))
+        edge = smoothstep(3 * open_ + 1e-4, open_, t.distance) * (t.side > 0)
+        chipped = np.maximum(chipped, edge)
+        gap = np.maximum(gap, coverage(open_ - t.distance))
+    return over(image * (1 + 0.14 * chipped)[..., None], (0.14, 0.13, 0.12), 0.95 * gap)
 
 
 def _pit(rng: np.random.Generator, floor: _Floor) -> Image:
-    """A chip that has come out: its hollow in the cement, rough and shaded."""
-    size, owner = floor.size, floor.large.owner
-    lost = _some_chip(rng, floor)
-    away = np.where(owner == lost, floor.large.inside, -1.0)
-    away = away + 0.006 * np.where(away > -0.5, smooth_field(rng, size, 0.03), 0)
+    """Chips that have come out, some of the cement with them: rough, dark hollows."""
+    size, chips = floor.size, floor.large
+    y, x = grid(size)
+    where = chips.owner == _some_chip(rng, floor)
+    centre = (float(y[where].mean()), float(x[where].mean()))
+    loose = blotch(rng, size, centre, rng.uniform(0.04, 0.10), 0.05, 0.5)
+    lost = np.zeros(len(chips.stone), dtype=bool)
+    lost[chips.owner[(where | (loose > 0.6)) & (chips.inside > 0)]] = True
+    away = np.maximum(0.05 * (loose - 0.5), np.where(lost[chips.owner], chips.inside, -1))
     rough = fractal_field(rng, size, 0.03, 4, 0.7)
-    height = -0.016 * smoothstep(-0.004, 0.026, away) + 0.0008 * rough
-    hollow = tint(0.66 * _CEMENT, (0.3 + 0.7 * shade(height, floor.sun)) * (1 + 0.10 * rough))
+    height = -0.022 * smoothstep(-0.004, 0.026, away) + 0.0012 * rough
+    hollow = tint(0.46 * _CEMENT, (0.2 + 0.8 * shade(height, floor.sun)) * (1 + 0.16 * rough))
     return over(_paint(floor), hollow * floor.light, coverage(away))
 
 
@@ -147,22 +146,27 @@ def _some_chip(rng: np.random.Generator, floor: _Floor) -> int:
     return int(rng.choice(candidates[areas[candidates] >= 0.3 * areas.max()]))
 
 
-def _bare(rng: np.random.Generator, floor: _Floor) -> Image:
-    """A place where the mix held no chips: cement only."""
-    region = blotch(rng, floor.size, _centre(rng), rng.uniform(0.09, 0.14), 0.02)
-    return _paint(floor, 0.5 - region)
-
-
-def _dull(rng: np.random.Generator, floor: _Floor) -> Image:
-    """Polish worn off: the same chips, paler and with less contrast, full of fine pits."""
+def _mended(rng: np.random.Generator, floor: _Floor) -> Image:
+    """A hole filled with plain cement of another colour: no chips, a dark joint around it."""
     size = floor.size
-    where = blotch(rng, size, _centre(rng), rng.uniform(0.12, 0.19), 0.10)
-    image = _paint(floor)
-    haze = ndimage.gaussian_filter(image, (0.006 * size, 0.006 * size, 0))
-    haze = over(haze, _CEMENT * 0.97, np.full((size, size), 0.38))
-    pits = smoothstep(1.0, 2.2, smooth_field(rng, size, 0.009))
-    haze = haze * (1 - 0.18 * pits)[..., None]
-    return over(image, haze, where * rng.uniform(0.75, 1.0))
+    region = blotch(rng, size, _centre(rng), rng.uniform(0.07, 0.14), 0.06) - 0.5
+    colour = np.array((0.40, 0.39, 0.38)) if rng.random() < 0.7 else np.array((0.47, 0.38, 0.31))
+    grit = smoothstep(1.2, 1.8, smooth_field(rng, size, 0.012))
+    cement = tint(colour * rng.uniform(0.85, 1.35), 1 + 0.07 * floor.veins + 0.35 * grit)
+    image = over(_paint(floor), cement * floor.light, coverage(0.06 * region))
+    joint = coverage(0.004 - 0.06 * np.abs(region + 0.1))
+    return over(image, (0.15, 0.14, 0.13), 0.85 * joint)
+
+
+def _stain(rng: np.random.Generator, floor: _Floor) -> Image:
+    """A spilt liquid that soaked into the cement, darkest at its rim, hardly into marble."""
+    size = floor.size
+    where = blotch(rng, size, _centre(rng), rng.uniform(0.11, 0.18), 0.12, 0.4)
+    wet = smoothstep(0.15, 0.4, where)
+    soaked = wet * (0.7 + 0.3 * smoothstep(0.95, 0.5, where)) * (1 + 0.2 * floor.veins)
+    stone = np.maximum(coverage(floor.large.inside), coverage(floor.small.inside))
+    depth = rng.uniform(0.14, 0.34) * soaked * (1 - 0.85 * stone)
+    return _paint(floor) * (1 - depth[..., None] * np.array((0.9, 1.0, 1.15)))
 
 
 TERRAZZO = texture(
@@ -170,6 +174,6 @@ TERRAZZO = texture(
     "Polished terrazzo: marble chips of two sizes in pale cement.",
     _draw,
     _paint,
-    {"crack": _crack, "lost_chip": _pit, "bare_patch": _bare, "dull_patch": _dull},
+    {"crack": _crack, "lost_chips": _pit, "repair": _mended, "stain": _stain},
     closing=0.03,
 )

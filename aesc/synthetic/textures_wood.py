@@ -72,8 +72,8 @@ def _grain(board: _Board, push_u: Field | float = 0.0) -> Field:
 
 
 def _colour(board: _Board, late: Field) -> Image:
-    wood = _PALE + (0.75 * late)[..., None] * (_DARK - _PALE)
-    bright = (1 + 0.055 * board.fibre) * (1 - 0.30 * board.pores * (0.5 + 0.5 * late))
+    wood = _PALE + (0.62 * late)[..., None] * (_DARK - _PALE)
+    bright = (1 + 0.04 * board.fibre) * (1 - 0.20 * board.pores * (0.5 + 0.5 * late))
     return wood * bright[..., None]
 
 
@@ -90,7 +90,7 @@ def _knot(rng: np.random.Generator, board: _Board) -> Image:
     """A branch cut across: its own rings, a dark rim, the grain flowing around it."""
     size = board.u.shape[0]
     v, u = frame(size, _centre(rng), board.angle + rng.normal(0, 0.15))
-    radius, tall = rng.uniform(0.045, 0.09), rng.uniform(1.1, 1.5)
+    radius, tall = rng.uniform(0.045, 0.10), rng.uniform(1.1, 1.5)
     ragged = 1 + 0.07 * smooth_field(rng, size, 0.08)
     r = np.hypot(v / tall, u) * ragged / radius
     push = 0.9 * radius * np.tanh(2 * u / radius) * np.exp(-((v / (2.4 * radius)) ** 2))
@@ -99,15 +99,15 @@ def _knot(rng: np.random.Generator, board: _Board) -> Image:
     wood = _colour(board, late)
     rings = 0.5 + 0.5 * np.sin(2 * np.pi * (3.6 * r + 0.25 * smooth_field(rng, size, 0.05)))
     heart = tint(
-        (0.55, 0.34, 0.19),
+        (0.44, 0.26, 0.14),
         (0.80 + 0.28 * rings) * (1 + 0.05 * board.fibre) - 0.25 * smoothstep(0.4, 0, r),
     )
     wood = over(wood, heart, smoothstep(1.04, 0.94, r))
-    bark = np.clip(0.45 + 0.4 * smooth_field(rng, size, 0.06), 0, 1)
-    wood = over(wood, (0.22, 0.12, 0.07), bark * np.exp(-(((r - 1) / 0.08) ** 2)))
+    bark = np.clip(0.75 + 0.3 * smooth_field(rng, size, 0.06), 0, 1)
+    wood = over(wood, (0.22, 0.12, 0.07), bark * np.exp(-(((r - 1) / 0.11) ** 2)))
     turn = rng.uniform(0, 2 * np.pi)
     theta = np.arctan2(v, u) - turn
-    check = coverage(0.012 * (1 - r) * radius / 0.06 - np.abs(np.sin(theta)) * r * radius)
+    check = coverage(0.018 * (1 - r) * radius / 0.06 - np.abs(np.sin(theta)) * r * radius)
     check = check * (np.cos(theta) > 0)
     return over(wood, (0.10, 0.06, 0.04), 0.8 * check) * board.light
 
@@ -118,16 +118,16 @@ def _split(rng: np.random.Generator, board: _Board) -> Image:
     heading = -np.pi / 2 - board.angle + rng.normal(0, 0.05)
     start = (rng.uniform(0.6, 0.85), rng.uniform(0.3, 0.7))
     wood = _colour(board, _grain(board))
-    trunk = wander(rng, start, heading, rng.uniform(0.3, 0.5), wiggle=0.10, steps=20)
-    widest = rng.uniform(0.006, 0.012)
+    trunk = wander(rng, start, heading, rng.uniform(0.4, 0.65), wiggle=0.10, steps=20)
+    widest = rng.uniform(0.008, 0.024)
     lines = [(trunk, widest)]
     for _ in range(rng.integers(1, 4)):
         knot = trunk[rng.integers(3, 17)]
         side = heading + rng.choice([-1, 1]) * rng.uniform(0.12, 0.35)
-        splinter = wander(rng, (knot[0], knot[1]), side, rng.uniform(0.06, 0.14), 0.12, 8)
+        splinter = wander(rng, (knot[0], knot[1]), side, rng.uniform(0.1, 0.2), 0.12, 8)
         lines.append((splinter, 0.4 * widest))
     for line, width in lines:
-        t = trace(line, size, 0.05)
+        t = trace(line, size, 0.07)
         open_ = width * np.sin(np.pi * np.clip(t.along, 0.02, 0.98)) ** 0.7
         open_ = open_ * np.clip(1 + 0.25 * smooth_field(rng, size, 0.02), 0.2, 2)
         edge = smoothstep(2.0 * open_ + 0.003, open_, t.distance) * (t.side > 0)
@@ -141,18 +141,19 @@ def _gallery(rng: np.random.Generator, board: _Board) -> Image:
     size = board.u.shape[0]
     heading = rng.uniform(-2.6, -0.5)
     start = (rng.uniform(0.5, 0.7), rng.uniform(0.4, 0.6))
-    main = wander(rng, start, heading, rng.uniform(0.28, 0.42), wiggle=0.28, steps=24)
+    main = wander(rng, start, heading, rng.uniform(0.32, 0.5), wiggle=0.28, steps=24)
     fork = main[rng.integers(6, 14)]
     turn = heading + rng.choice([-1, 1]) * rng.uniform(0.7, 1.2)
     side = wander(rng, (fork[0], fork[1]), turn, rng.uniform(0.1, 0.2), wiggle=0.25, steps=12)
     wood = _colour(board, _grain(board))
-    dust = tint((0.60, 0.45, 0.29), 0.92 + 0.14 * fractal_field(rng, size, 0.03, 3))
-    for line, half in ((side, 0.010), (main, rng.uniform(0.013, 0.017))):
+    widest = rng.uniform(0.014, 0.025)
+    dust = tint((0.50, 0.36, 0.23), 0.92 + 0.14 * fractal_field(rng, size, 0.03, 3))
+    for line, half in ((side, 0.6 * widest), (main, widest)):
         t = trace(line, size, 4 * half)
         ragged = half * (1 + 0.2 * smooth_field(rng, size, 0.025)) * (1 - 0.5 * t.along**3)
         deep = smoothstep(0.2, 1.0, t.distance / ragged)
         lit = np.clip(np.cos(board.sun - heading - np.pi / 2) * t.side / half, -1, 1)
-        groove = dust * ((1 - 0.45 * deep) * (1 - 0.35 * lit))[..., None]
+        groove = dust * ((1 - 0.6 * deep) * (1 - 0.35 * lit))[..., None]
         wood = over(wood, groove, coverage(ragged - t.distance))
     return wood * board.light
 
@@ -161,7 +162,7 @@ def _dent(rng: np.random.Generator, board: _Board) -> Image:
     """A blow with a tool's edge: the fibres pressed down, seen by their shading only."""
     size = board.u.shape[0]
     v, u = frame(size, _centre(rng), rng.uniform(0, np.pi))
-    half, long = rng.uniform(0.022, 0.035), rng.uniform(0.07, 0.13)
+    half, long = rng.uniform(0.022, 0.037), rng.uniform(0.07, 0.15)
     outline = np.hypot(np.maximum(0, np.abs(u) - long + half), v) + 0.004 * smooth_field(
         rng, size, 0.05
     )
@@ -173,16 +174,16 @@ def _dent(rng: np.random.Generator, board: _Board) -> Image:
 
 
 def _blue_stain(rng: np.random.Generator, board: _Board) -> Image:
-    """Fungus in the sapwood: a grey drift along the grain, with no edge anywhere."""
+    """Fungus in the sapwood: dark blue-grey streaks along the grain, sharp against each other."""
     size = board.u.shape[0]
     v, u = frame(size, _centre(rng), board.angle)
-    wide, long = rng.uniform(0.05, 0.1), rng.uniform(0.2, 0.35)
-    where = np.exp(-((u / wide) ** 2) - (v / long) ** 4)
-    streaks = np.clip(0.75 + 0.35 * smooth_field(rng, size, (0.4, 0.02)), 0, 1.2)
+    wide, long = rng.uniform(0.05, 0.11), rng.uniform(0.2, 0.42)
+    where = np.exp(-((u / wide) ** 2) - (v / long) ** 2)
+    streaks = smooth_field(rng, size, (0.3, 0.02)) + 0.5 * smooth_field(rng, size, (0.08, 0.008))
+    streaked = smoothstep(0.38, 0.62, where + 0.3 * streaks * np.sqrt(where))
     wood = _colour(board, _grain(board))
-    grey = wood.mean(axis=2, keepdims=True) * np.array((0.70, 0.73, 0.74))
-    alpha = np.clip(where * streaks * rng.uniform(0.45, 0.85), 0, 1)
-    return over(wood, grey, alpha) * board.light
+    grey = wood.mean(axis=2, keepdims=True) * np.array((0.44, 0.48, 0.50))
+    return over(wood, grey, streaked * rng.uniform(0.4, 0.9)) * board.light
 
 
 WOOD = texture(
