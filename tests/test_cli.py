@@ -2,9 +2,12 @@
 
 import io
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -14,7 +17,7 @@ import pytest
 from PIL import Image
 
 from aesc.cli import main
-from aesc.experiment import Record, RunConfig
+from aesc.experiment import Experiment, Record, RunConfig
 from aesc.sweep import paper_table, results_table
 from aesc.synthetic import CATEGORIES
 
@@ -84,6 +87,31 @@ def test_finished_run_is_not_repeated(finished, aesc, stripes):
     )  # fmt: skip
     assert code == 0 and "finished before" in stderr and config.name in stdout
     assert before == {path: path.stat().st_mtime_ns for path in out.iterdir()}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_interrupted_command_goes_on_where_it_stopped(stripes, tmp_path):
+    """Ctrl-C after the first epoch; the same command then gives the record of an unbroken run."""
+    config = RunConfig.checked(
+        category="stripes", data=str(stripes.parent), epochs=2, passes=2, device="cpu"
+    )
+    command = [sys.executable, "-m", "aesc", "run", "stripes", "--data", config.data]
+    command += ["--epochs", "2", "--passes", "2", "--device", "cpu", "--out", tmp_path / "cut"]
+    checkpoint = tmp_path / "cut" / f"{config.name}.checkpoint"
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not checkpoint.exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "the same command goes on where it stopped" in stderr
+    assert list(checkpoint.parent.iterdir()) == [checkpoint]
+
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert not checkpoint.exists()
+    resumed = Record.load(checkpoint.with_suffix(".json"))
+    whole = Experiment(config, tmp_path / "whole", progress=False).run()
+    assert resumed.model_dump(exclude={"duration"}) == whole.model_dump(exclude={"duration"})
 
 
 def test_table_in_markdown_and_csv(finished, aesc, tmp_path):

@@ -193,6 +193,20 @@ def directive_options(lines: list[str]) -> dict[str, object]:
     return dict(pair.groups() for pair in itertools.takewhile(bool, pairs))
 
 
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_notebook_was_executed_from_top_to_bottom(path: Path):
+    text = path.read_text(encoding="utf-8")
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert not [o for o in outputs if o["output_type"] in ("error", "stream")]
+    assert not re.search(r"/(home|root|tmp|Users)/", text), "a path of somebody's machine"
+    assert len(text) < 1.5e6
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_picture_has_alternative_text(page: Path):
     text = page.read_text(encoding="utf-8")

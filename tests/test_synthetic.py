@@ -161,9 +161,9 @@ def test_a_quicker_process_wins_and_its_files_stay(tmp_path: Path):
 def test_bad_input_is_named_before_anything_is_written(tmp_path: Path):
     with pytest.raises(InputError, match=r"'clothes'.*cloth, mesh, wood"):
         render_category("clothes", tmp_path)
-    with pytest.raises(InputError, match=r"size 31 .* 32"):
+    with pytest.raises(InputError, match=r"Size 31 .* 32"):
         render_category("cloth", tmp_path, size=31)
-    with pytest.raises(InputError, match="seed -1"):
+    with pytest.raises(InputError, match="Seed -1"):
         render_category("cloth", tmp_path, seed=-1)
     with pytest.raises(InputError, match="'clothes'"):
         embedded(names=["cloth", "clothes"], cache=tmp_path, progress=False)
