@@ -242,6 +242,17 @@ def test_bad_folders_through_the_notebook(aesc, stripes, tmp_path, damage):
     assert not out.exists() or not list(out.iterdir())
 
 
+def test_folder_without_masks_through_the_notebook(aesc, stripes, tmp_path):
+    folder, out = tmp_path / "stripes", tmp_path / "out"
+    shutil.copytree(stripes, folder, ignore=shutil.ignore_patterns("ground_truth"))
+    code, stdout, stderr = aesc(
+        "run", "stripes", "--data", folder, "--epochs", 1, "--passes", 2, "--out", out
+    )
+    assert code == 0 and "residual image AUROC" in stdout, stderr
+    (record,) = (Record.load(path) for path in out.glob("*.json"))
+    assert record.metrics["residual"].pixel is None and "mask" in record.notes
+
+
 def test_checkpoint_of_another_architecture_through_the_notebook(aesc, stripes, tmp_path):
     data = str(stripes.parent)
     config = RunConfig.checked(category="stripes", data=data, epochs=1, device="cpu")

@@ -66,6 +66,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "overlay on grey": lambda: plots.overlay(GREY[1], RESIDUAL[1], 0.2),
     "overlay on colour": lambda: plots.overlay(COLOUR[1], RESIDUAL[1], 0.2),
     "curves": lambda: plots.curves(SCORES, PIXEL),
+    "curves without masks": lambda: plots.curves(SCORES, {}),
     "histograms": lambda: plots.histograms(SCORES, {"residual": 12.0, "uncertainty": 1.1e-3}),
     "histogram of one": lambda: plots.histograms({"residual": SCORES["residual"]}, 12.0),
     "histograms of three": lambda: plots.histograms({**SCORES, "mean": SCORES["residual"]}),
@@ -257,6 +258,12 @@ def test_a_kind_keeps_its_colour_in_every_panel() -> None:
     ]
     assert len(set(colours)) == 1
     assert figure.axes[0].lines[0].get_color() != colours[0]
+
+
+def test_curves_without_masks_are_those_of_images_alone() -> None:
+    figure = plots.curves(SCORES, {})
+    assert [axes.get_title() for axes in figure.axes] == ["ROC per image"]
+    plt.close(figure)
 
 
 def test_curves_of_one_class_are_named_undefined() -> None:

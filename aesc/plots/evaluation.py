@@ -54,34 +54,37 @@ def curves(image_scores: Scored, pixel: Scored) -> Figure:
 
     Args:
         image_scores: For each kind of map, N scores and N labels (0 good, 1 defective).
-        pixel: For each kind of map, anomaly maps and masks, both N x H x W.
+        pixel: For each kind of map, anomaly maps and masks, both N x H x W; empty where there are
+            no masks, and the first panel stands alone.
 
     Raises:
         InputError: nothing to draw, or arrays that `aesc.metrics` refuses.
     """
     _not_empty(image_scores, "image_scores")
-    _not_empty(pixel, "pixel")
     images = {name: (_roc(*pair), auroc(*pair)) for name, pair in image_scores.items()}
     pixels = {name: (_roc(*pair), auroc(*pair)) for name, pair in pixel.items()}
     regions = {name: (_pro(*pair), aupro(*pair, _LIMIT)) for name, pair in pixel.items()}
-    panels = (
-        ("ROC per image", "AUROC", images),
-        ("ROC per pixel", "AUROC", pixels),
-        (f"PRO up to {_LIMIT}", "AUPRO", regions),
-    )
+    panels = [("ROC per image", "AUROC", images)]
+    if pixel:
+        panels.append(("ROC per pixel", "AUROC", pixels))
+        panels.append((f"PRO up to {_LIMIT}", "AUPRO", regions))
+    width = WIDTH if pixel else WIDTH / 2
     with style():
         looks = _looks([*image_scores, *pixel])
-        figure, grid = new_figure(1, 3, (WIDTH, 3.8 + 0.2 * max(len(images), len(pixels))))
+        figure, grid = new_figure(
+            1, len(panels), (width, 3.8 + 0.2 * max(len(images), len(pixels)))
+        )
         for axes, (title, area, lines) in zip(grid[0], panels, strict=True):
             _curve_panel(axes, lines, looks)
             axes.set_title(title)
             legend_below(axes, area)
         grid[0, 0].set_ylabel("true-positive rate")
-        grid[0, 2].set(xlim=(0, _LIMIT), xticks=[0, 0.1, 0.2, 0.3], ylabel="region overlap")
+        if pixel:
+            grid[0, 2].set(xlim=(0, _LIMIT), xticks=[0, 0.1, 0.2, 0.3], ylabel="region overlap")
         for name, ((x, y), _) in regions.items():
             grid[0, 2].fill_between(x, y, color=looks[name]["color"], alpha=0.15, linewidth=0)
         areas = [f"{title}, {area} {_areas(lines)}" for title, area, lines in panels]
-        return finish(figure, f"Three panels of curves. {'; '.join(areas)}.")
+        return finish(figure, f"{counted(len(panels), 'panel')} of curves. {'; '.join(areas)}.")
 
 
 def histograms(scores: Scored, threshold: float | Mapping[str, float] | None = None) -> Figure:
