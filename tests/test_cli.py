@@ -250,7 +250,7 @@ def test_folder_without_masks_through_the_notebook(aesc, stripes, tmp_path):
     )
     assert code == 0 and "residual image AUROC" in stdout, stderr
     (record,) = (Record.load(path) for path in out.glob("*.json"))
-    assert record.metrics["residual"].pixel is None and "mask" in record.notes
+    assert record.metrics["residual"].pixel is None and "ground_truth" in record.notes
 
 
 def test_checkpoint_of_another_architecture_through_the_notebook(aesc, stripes, tmp_path):
