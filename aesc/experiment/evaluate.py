@@ -14,16 +14,15 @@ from aesc.scoring import NORMS, image_scores
 def evaluate(category: Category, maps: Tensor) -> MapMetrics:
     """All metrics of one kind of anomaly map (N x H x W) over the test images of a category."""
     labels = category.labels
-    detection = {
-        norm: Detection(**image_metrics(image_scores(maps, norm), labels)) for norm in NORMS
-    }
+    scores = {norm: image_scores(maps, norm) for norm in NORMS}
+    detection = {norm: Detection(**image_metrics(s, labels)) for norm, s in scores.items()}
     defects = {}
     for defect in sorted(set(category.defect_types) - {"good"}):
         chosen = torch.tensor([t in ("good", defect) for t in category.defect_types])
         pixel = _localisation(category, maps, chosen)
         defects[defect] = DefectType(
             count=sum(t == defect for t in category.defect_types),
-            image_auroc=image_metrics(image_scores(maps[chosen]), labels[chosen])["auroc"],
+            image_auroc=image_metrics(scores["l2"][chosen], labels[chosen])["auroc"],
             pixel_auroc=pixel.auroc if pixel else None,
             aupro=pixel.aupro if pixel else None,
         )

@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from aesc.data import Category, load_category, resolve_category
 from aesc.device import device_name, resolve_device
@@ -27,13 +26,13 @@ from aesc.experiment.record import (
     Record,
     Training,
 )
-from aesc.files import check_writable, whole_file
+from aesc.files import check_writable
 from aesc.model import MODELS, AESc
 from aesc.noise import corruption
 from aesc.scoring import AnomalyMaps, anomaly_maps
 from aesc.synthetic import SIZE as EMBEDDED_SIZE
 from aesc.synthetic import category_spec, embedded
-from aesc.training import History, Trainer
+from aesc.training import History, Trainer, save_tensors
 
 
 class Experiment:
@@ -95,12 +94,12 @@ class Experiment:
             )
         return category
 
-    @cached_property
+    @property
     def model(self) -> AESc:
         """The network, trained. Its `history` is there as soon as it is."""
         return self._trained[0]
 
-    @cached_property
+    @property
     def history(self) -> History:
         """Loss and validation PSNR of every epoch."""
         return self._trained[1]
@@ -209,9 +208,8 @@ class Experiment:
         )
 
     def _save_weights(self, model: AESc) -> None:
-        weights = {name: t.cpu().contiguous() for name, t in model.state_dict().items()}
-        with whole_file(self.path(".safetensors")) as temporary:
-            save_file(weights, temporary, {"config": self.config.model_dump_json(exclude={"data"})})
+        metadata = {"config": self.config.model_dump_json(exclude={"data"})}
+        save_tensors(model.state_dict(), self.path(".safetensors"), metadata)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Training a network to undo a corruption of good images."""
 
-from aesc.training.checkpoint import Checkpoint
+from aesc.training.checkpoint import Checkpoint, save_tensors
 from aesc.training.loop import Trainer
 from aesc.training.settings import History, TrainingSettings
 
-__all__ = ["Checkpoint", "History", "Trainer", "TrainingSettings"]
+__all__ = ["Checkpoint", "History", "Trainer", "TrainingSettings", "save_tensors"]

@@ -50,12 +50,7 @@ class Checkpoint:
             "identity": json.dumps(self.identity),
             "numbers": json.dumps(self.numbers),
         }
-        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in self.tensors.items()}
-        with whole_file(path) as temporary:
-            try:
-                save_file(tensors, temporary, metadata)
-            except SafetensorError as error:
-                raise OSError(str(error)) from error
+        save_tensors(self.tensors, path, metadata)
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
@@ -89,6 +84,20 @@ class Checkpoint:
                     f"Checkpoint {path} is of another training ({key} is {self.identity.get(key)}, "
                     f"now {value}): delete it or choose another folder."
                 )
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write tensors, from any device, as one safetensors file, whole or not at all.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full.
+    """
+    copies = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    with whole_file(path) as temporary:
+        try:
+            save_file(copies, temporary, metadata)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
