@@ -23,7 +23,7 @@ run: env ## Train and evaluate every embedded category, then build the book from
 	@echo "== run 1/4: embedded data"
 	$(BIN)/aesc data
 	@echo "== run 2/4: one notebook per category"
-	$(BIN)/aesc run all --preset quick --out $(RUNS)
+	$(BIN)/aesc sweep all --preset quick --out $(RUNS)
 	@echo "== run 3/4: table"
 	$(BIN)/aesc table $(RUNS)
 	@echo "== run 4/4: book"

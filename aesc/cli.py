@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from aesc.errors import InputError
@@ -47,30 +47,44 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--url", help="mvtec: another address of the archive")
     data.set_defaults(command=_data)
 
-    run = commands.add_parser("run", help="train and evaluate categories, one notebook each")
-    run.add_argument("category", nargs="+", help="names, or 'all' for every category of the data")
-    run.add_argument(
-        "--data", default="embedded", help="dataset or category folder (default: embedded)"
-    )
-    run.add_argument("--preset", default="quick", help="quick, standard or paper (default: quick)")
-    run.add_argument("--model", default="aesc", help="aesc or ae (default: aesc)")
-    run.add_argument(
-        "--corruption", default="stain", help="what the network unlearns (default: stain)"
-    )
-    run.add_argument("--size", type=int, help="image side in pixels (default: the preset's)")
-    run.add_argument("--epochs", type=int, help="training epochs (default: the preset's)")
-    run.add_argument("--channels", type=int, default=1, help="1 grey, 3 colour (default: 1)")
-    run.add_argument("--passes", type=int, help="dropout passes (default: 30)")
-    run.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
-    run.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (default: auto)"
-    )
+    run = commands.add_parser("run", help="train and evaluate one category, in its notebook")
+    run.add_argument("category", help="name of the category")
+    _add_settings(run)
+    run.add_argument("--model", help="aesc, ae, ae_l2, ae_ssim or itae (default: aesc)")
+    run.add_argument("--corruption", help="what the network unlearns (default: the model's own)")
+    run.add_argument("--seed", type=int, help="seed (default: 0)")
     run.add_argument("--out", type=Path, default=Path("runs"), help="output folder (default: runs)")
     run.set_defaults(command=_run)
 
+    sweep = commands.add_parser("sweep", help="many runs at once: categories, methods, seeds")
+    sweep.add_argument("category", nargs="+", help="names, or 'all' for every category of the data")
+    _add_settings(sweep)
+    sweep.add_argument(
+        "--models", nargs="+", default=["aesc"], help="names, or 'all' (default: aesc)"
+    )
+    sweep.add_argument(
+        "--corruptions", nargs="+", default=[], help="for aesc and ae: names, or 'all'"
+    )
+    sweep.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds (default: 0)")
+    sweep.add_argument(
+        "--vary", nargs="+", default=[], metavar="NAME=A,B", help="another parameter and its values"
+    )
+    sweep.add_argument("--out", default="runs", help="folder or fsspec address (default: runs)")
+    sweep.add_argument("--notebook", type=Path, help="another notebook with the same parameters")
+    sweep.add_argument("--jobs", type=int, help="runs at a time (default: one per GPU or core)")
+    sweep.add_argument("--scheduler", help="address of a Dask scheduler")
+    sweep.add_argument("--cluster", type=Path, help="YAML file of a Dask cluster")
+    sweep.add_argument("--dry-run", action="store_true", help="only list the runs")
+    sweep.set_defaults(command=_sweep)
+
     table = commands.add_parser("table", help="table of the records in a folder")
     table.add_argument("folder", nargs="?", type=Path, default=Path("runs"), help="(default: runs)")
-    table.add_argument("--format", choices=("markdown", "csv"), default="markdown")
+    formats = ("markdown", "html", "csv", "latex")
+    table.add_argument("--format", choices=formats, default="markdown", help="(default: markdown)")
+    table.add_argument("--paper", action="store_true", help="set our results beside the paper's")
+    table.add_argument(
+        "--mixed", action="store_true", help="average even records that do not belong together"
+    )
     table.add_argument("--out", type=Path, help="write to this file instead of printing")
     table.set_defaults(command=_table)
 
@@ -95,60 +109,96 @@ def _data(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from aesc.errors import NotebookError
     from aesc.experiment import RunConfig
-    from aesc.sweep import finished_record, run_notebook
+    from aesc.sweep import Store, run_notebook
 
-    names = RunConfig.model_fields.keys() & vars(options).keys() - {"category"}
-    values = {name: getattr(options, name) for name in names}
-    configs = [RunConfig.checked(**values, category=name) for name in _categories(options)]
-    failures = []
-    for position, config in enumerate(configs, start=1):
-        record = finished_record(config, options.out)
-        state = "finished before" if record else "running"
-        print(f"[{position}/{len(configs)}] {config.name}: {state}", file=sys.stderr, flush=True)
-        try:
-            record = record or run_notebook(config, options.out)
-        except (InputError, RuntimeError) as error:
-            failures.append((config, error))
-            print(f"aesc: error: {error}", file=sys.stderr)
-            continue
-        scores = {kind: m.image["l2"].auroc for kind, m in record.metrics.items()}
-        print(
-            config.name,
-            *(f"{kind} image AUROC {auroc:.3f}" for kind, auroc in scores.items()),
-            sep="  ",
-        )
-    if failures and len(configs) > 1:
-        print(f"{len(failures)} of {len(configs)} runs failed:", file=sys.stderr)
-        for config, error in failures:
-            print(f"  {config.name}: {error}", file=sys.stderr)
-    return 2 if any(isinstance(error, InputError) for _, error in failures) else int(bool(failures))
+    config = RunConfig.checked(**_settings(options, RunConfig.model_fields))
+    record = Store(options.out).finished(config.name)
+    state = "finished before" if record else "running"
+    print(f"{config.name}: {state}", file=sys.stderr, flush=True)
+    try:
+        record = record or run_notebook(config, options.out)
+    except NotebookError as error:
+        print(f"aesc: error: {error}", file=sys.stderr)
+        return 1
+    for kind in record.metrics:
+        print(f"{config.name}  {kind} image AUROC {record.image_metrics(kind).auroc:.3f}")
+    return 0
 
 
-def _categories(options: argparse.Namespace) -> list[str]:
-    """The categories asked for, ``all`` spelled out, each once."""
-    if "all" not in options.category:
-        return list(dict.fromkeys(options.category))
-    if options.data == "embedded":
-        from aesc.synthetic import CATEGORIES
+def _sweep(options: argparse.Namespace) -> int:
+    from aesc.experiment import RunConfig
+    from aesc.sweep import plan, sweep
 
-        return list(CATEGORIES)
-    from aesc.data import category_names
+    shared = _settings(options, RunConfig.model_fields.keys() - {"category"})
+    configs = plan(
+        options.category,
+        models=options.models,
+        corruptions=options.corruptions,
+        seeds=options.seeds,
+        vary=dict(_varied(text) for text in options.vary),
+        **shared,
+    )
+    if options.dry_run:
+        print(*(config.name for config in configs), sep="\n")
+        return 0
+    outcomes = sweep(
+        configs,
+        options.out,
+        scheduler=options.scheduler,
+        specification=options.cluster,
+        jobs=options.jobs,
+        notebook=options.notebook,
+    )
+    failed = [outcome for outcome in outcomes if outcome.record is None]
+    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} runs are finished in {options.out}")
+    for outcome in failed:
+        print(f"aesc: error: {outcome.config.name}: {outcome.error}", file=sys.stderr)
+    return 2 if any(outcome.bad_input for outcome in failed) else int(bool(failed))
 
-    return category_names(options.data)
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """Options that `aesc run` and `aesc sweep` share; what is not given is the preset's."""
+    parser.add_argument("--data", help="dataset or category folder (default: embedded)")
+    parser.add_argument("--preset", help="quick, standard or paper (default: quick)")
+    parser.add_argument("--size", type=int, help="image side in pixels (default: the preset's)")
+    parser.add_argument("--epochs", type=int, help="training epochs (default: the preset's)")
+    parser.add_argument("--channels", type=int, help="1 grey, 3 colour (default: the model's)")
+    parser.add_argument("--passes", type=int, help="dropout passes (default: 30)")
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:N, mps (default: auto)")
+
+
+def _settings(options: argparse.Namespace, names: Collection[str]) -> dict[str, object]:
+    """The options of those names that were given."""
+    return {name: v for name, v in vars(options).items() if name in names and v is not None}
+
+
+def _varied(text: str) -> tuple[str, list[str]]:
+    """``NAME=A,B`` as a name and its values."""
+    name, equals, values = text.partition("=")
+    if not (equals and values):
+        raise InputError(f"--vary {text} is not possible: write NAME=A,B, such as size=64,128.")
+    return name, values.split(",")
 
 
 def _table(options: argparse.Namespace) -> int:
     from aesc.experiment import load_records
     from aesc.files import whole_file
-    from aesc.sweep import results_table
+    from aesc.sweep.render import render
+    from aesc.sweep.table import comparison_table, environment_notes, paper_records, results_table
 
-    table = results_table(load_records(options.folder))
-    text = (
-        table.to_csv(index=False)
-        if options.format == "csv"
-        else table.to_markdown(index=False, floatfmt=".3f") + "\n"
-    )
+    records = load_records(options.folder)
+    table = (comparison_table if options.paper else results_table)(records, options.mixed)
+    if table.empty:
+        raise InputError(
+            f"{options.folder} holds no record of a category of the paper: run a category of "
+            "MVTec AD first, or leave out --paper."
+        )
+    notes = environment_notes(paper_records(records) if options.paper else records)
+    for note in notes:
+        print(f"aesc: note: {note}", file=sys.stderr)
+    text = render(table, options.format, notes)
     if options.out is None:
         print(text, end="")
     else:

@@ -10,3 +10,7 @@ class InputError(ValueError):
 
 class TrainingError(InputError):
     """A training that cannot go on as it was set up; the last good weights are kept."""
+
+
+class NotebookError(RuntimeError):
+    """A notebook that failed in another way than by bad input; what it did so far is kept."""

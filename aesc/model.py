@@ -56,7 +56,7 @@ class AESc(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        _check_sizes(channels=channels, depth=depth, width=width, kernel=kernel)
+        check_sizes(channels=channels, depth=depth, width=width, kernel=kernel)
         if not 0 < momentum <= 1:
             raise InputError(f"momentum={momentum} is out of range: give a number in (0, 1].")
         self.config = {"channels": channels, "depth": depth, "width": width, "kernel": kernel}
@@ -160,10 +160,6 @@ class AE(AESc):
     dropout_rates = (0.0, 0.0, 0.0, 0.0, 0.1, 0.2)
 
 
-MODELS: dict[str, type[AESc]] = {"aesc": AESc, "ae": AE}
-"""The networks by the name used in configurations and records."""
-
-
 class DownConv(nn.Conv2d):
     """Convolution of stride 2 with Keras's "same" padding: the odd row goes after the image."""
 
@@ -241,7 +237,8 @@ def check_image_size(side: int, depth: int) -> None:
         )
 
 
-def _check_sizes(**sizes: int) -> None:
+def check_sizes(**sizes: int) -> None:
+    """Raise InputError unless every value, given by its name, is a positive whole number."""
     for name, value in sizes.items():
         if not isinstance(value, int) or value < 1:
             raise InputError(f"{name}={value} is not a size: give a positive whole number.")

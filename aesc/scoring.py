@@ -6,12 +6,13 @@ authors' code cast the variance to 8 bits before scoring, where it wraps.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from aesc.errors import InputError
@@ -36,17 +37,19 @@ class AnomalyMaps:
 
     Attributes:
         reconstructions: N x C x H x W in [0, 1], without dropout.
-        residual: N x H x W in [0, 1].
-        uncertainty: N x H x W, a variance, in [0, 0.25 * passes / (passes - 1)].
+        residual: N x H x W, at least 0; in [0, 1] for an absolute difference.
+        uncertainty: N x H x W, a variance, in [0, 0.25 * passes / (passes - 1)]; None for a method
+            without dropout.
     """
 
     reconstructions: Tensor
     residual: Tensor
-    uncertainty: Tensor
+    uncertainty: Tensor | None = None
 
     def by_kind(self) -> dict[str, Tensor]:
-        """The two anomaly maps by the name used in records."""
-        return {"residual": self.residual, "uncertainty": self.uncertainty}
+        """The anomaly maps that there are, by the name used in records."""
+        kinds = {"residual": self.residual, "uncertainty": self.uncertainty}
+        return {kind: maps for kind, maps in kinds.items() if maps is not None}
 
 
 def residual_map(images: Tensor, reconstructions: Tensor) -> Tensor:
@@ -97,7 +100,6 @@ def uncertainty_map(model: AESc, images: Tensor, passes: int = PASSES, seed: int
     return (squares / (passes - 1)).mean(1)
 
 
-@torch.inference_mode()
 def anomaly_maps(
     model: AESc,
     images: Tensor,
@@ -122,17 +124,48 @@ def anomaly_maps(
     Raises:
         InputError: no images, fewer than two passes, or images that do not fit the network.
     """
+
+    def compare(batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        reconstruction = model(batch)
+        uncertainty = uncertainty_map(model, batch, passes, seed)
+        return reconstruction, residual_map(batch, reconstruction), uncertainty
+
+    return map_batches(
+        model, images, compare, device=device, batch_size=batch_size, progress=progress
+    )
+
+
+@torch.inference_mode()
+def map_batches(
+    model: nn.Module,
+    images: Tensor,
+    compare: Callable[[Tensor], tuple[Tensor, ...]],
+    *,
+    device: torch.device | str = "cpu",
+    batch_size: int = 16,
+    progress: bool = False,
+) -> AnomalyMaps:
+    """Apply ``compare`` to a set of images, batch by batch.
+
+    Args:
+        model: put in evaluation mode and moved to ``device``, for ``compare`` to use.
+        images: N x C x H x W in [0, 1].
+        compare: B x C x H x W on ``device`` to reconstruction, residual map and, where there is
+            one, uncertainty map.
+        device: that computes.
+        batch_size: images at a time.
+        progress: show a bar with the time left.
+
+    Raises:
+        InputError: no images.
+    """
     if len(images) == 0:
         raise InputError("There are no images to score: give at least one.")
-    model = model.to(device).eval()
+    model.to(device).eval()
     parts = []
     with tqdm(total=len(images), unit="image", disable=not progress, mininterval=0.5) as bar:
         for batch in images.split(batch_size):
-            batch = batch.to(device)
-            reconstruction = model(batch)
-            residual = residual_map(batch, reconstruction)
-            uncertainty = uncertainty_map(model, batch, passes, seed)
-            parts.append((reconstruction.cpu(), residual.cpu(), uncertainty.cpu()))
+            parts.append([part.cpu() for part in compare(batch.to(device))])
             bar.update(len(batch))
     return AnomalyMaps(*(torch.cat(part) for part in zip(*parts, strict=True)))
 

@@ -1,6 +1,5 @@
 """The command: exit codes, one-sentence errors, a run through the notebook, tables."""
 
-import io
 import json
 import os
 import shutil
@@ -18,7 +17,6 @@ from PIL import Image
 
 from aesc.cli import main
 from aesc.experiment import Experiment, Record, RunConfig
-from aesc.sweep import paper_table, results_table
 from aesc.synthetic import CATEGORIES
 
 
@@ -126,56 +124,6 @@ def test_table_in_markdown_and_csv(finished, aesc, tmp_path):
     assert row["aupro_uncertainty"] == pytest.approx(record.metrics["uncertainty"].pixel.aupro)
 
 
-def test_table_averages_over_seeds_and_nothing_else(finished):
-    out, config = finished
-    base = json.loads((out / f"{config.name}.json").read_text())
-
-    def variant(auroc: float, **method) -> Record:
-        content = json.loads(json.dumps(base))
-        content["method"] |= method
-        content["metrics"]["residual"]["image"]["l2"]["auroc"] = auroc
-        return Record.model_validate(content)
-
-    table = results_table(
-        [
-            variant(0.5),
-            variant(0.7, seed=1),
-            variant(0.9, corruption="drops"),
-            variant(0.1, size=96),
-        ]
-    )
-    assert len(table) == 3
-    averaged = table[(table.corruption == "stain") & (table["size"] == 64)].iloc[0]
-    assert averaged.seeds == 2 and averaged.image_residual == pytest.approx(0.6)
-
-
-def test_paper_table_is_complete():
-    table = paper_table()
-    categories = table[table.category != "mean"]
-    assert len(categories) == 15 and (categories.group == "texture").sum() == 5
-    means = table[(table.group == "all")].iloc[0]
-    for column in table.columns[2:]:  # the means of the paper are rounded to two digits
-        assert categories[column].mean() == pytest.approx(means[column], abs=0.011)
-
-
-def test_failed_category_does_not_stop_the_others(finished, aesc, stripes, tmp_path):
-    """A dataset of two: one with a damaged image, one finished before."""
-    out, config = finished
-    data = tmp_path / "tiny"
-    shutil.copytree(stripes, data / "stripes")
-    shutil.copytree(stripes, data / "broken")
-    broken = data / "broken" / "train" / "good" / "003.png"
-    broken.write_bytes(broken.read_bytes()[:100])
-    runs = tmp_path / "runs"
-    shutil.copytree(out, runs)
-    code, stdout, stderr = aesc(
-        "run", "all", "--data", data, "--epochs", 1, "--passes", 2, "--device", "cpu", "--out", runs
-    )  # fmt: skip
-    assert code == 2 and config.name in stdout
-    assert "1 of 2 runs failed:" in stderr and "003.png" in stderr
-    assert {path.name for path in runs.iterdir()} == {path.name for path in out.iterdir()}
-
-
 def test_unknown_category_lists_the_known_ones(aesc, stripes, tmp_path):
     refused(aesc("run", "washers", "--out", tmp_path / "o"), "'washers'", *CATEGORIES)
     refused(aesc("run", "x", "--data", stripes.parent, "--out", tmp_path / "o"), "stripes")
@@ -193,6 +141,8 @@ def test_unknown_category_lists_the_known_ones(aesc, stripes, tmp_path):
         (["--device", "cuda:42"], ["cuda:42", "auto"]),
         (["--preset", "fast"], ["'fast'", "quick"]),
         (["--corruption", "coffee"], ["'coffee'", "stain"]),
+        (["--model", "unet"], ["'unet'", "aesc, ae, ae_l2, ae_ssim, itae"]),
+        (["--model", "ae_l2", "--corruption", "stain"], ["AE_L2", "'stain'", "none"]),
         (["--data", "no/such/folder"], ["no/such/folder"]),
     ],
 )
@@ -321,10 +271,3 @@ def test_interrupt_exits_with_130(aesc, monkeypatch, finished):
 def test_read_only_output_folder(aesc, tmp_path):
     (tmp_path / "file").write_text("")
     refused(aesc("run", "washer", "--out", tmp_path / "file" / "out"), "file", "another folder")
-
-
-def test_csv_round_trip_keeps_every_column(finished):
-    out, _ = finished
-    table = results_table([Record.load(path) for path in out.glob("*.json")])
-    back = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-    pd.testing.assert_frame_equal(back, table, check_dtype=False)

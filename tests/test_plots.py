@@ -78,8 +78,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 
 def detections(images: Array, count: int) -> Figure:
     """Draw the first ``count`` samples."""
-    arrays = (images, images, RESIDUAL, UNCERTAINTY, MASKS)
-    return plots.detections(*(array[:count] for array in arrays), TITLES[:count])
+    maps = {"residual": RESIDUAL[:count], "uncertainty": UNCERTAINTY[:count]}
+    chosen = images[:count]
+    return plots.detections(chosen, chosen, maps, MASKS[:count], TITLES[:count])
 
 
 def legend_texts(figure: Figure, panel: int) -> list[str]:
@@ -209,7 +210,7 @@ def test_detections_share_one_scale_over_all_rows_of_a_kind() -> None:
 def test_maps_of_zeros_still_have_a_scale(spike: float, top: float) -> None:
     maps = np.zeros((2, SIZE, SIZE))
     maps[1, 0, 0] = spike
-    figure = plots.detections(GREY[:2], GREY[:2], maps, maps, MASKS[:2], ["a", "b"])
+    figure = plots.detections(GREY[:2], GREY[:2], {"residual": maps}, MASKS[:2], ["a", "b"])
     assert figure.axes[2].images[0].get_clim() == (0.0, top)
 
 
@@ -324,10 +325,8 @@ def test_learning_curves_mark_the_best_epoch_and_the_lowered_rates() -> None:
         (lambda: plots.gallery(GREY, None, MASKS[:2]), "masks"),
         (lambda: plots.gallery(GREY, columns=0), "columns"),
         (lambda: plots.corruption_figure(GREY, COLOUR, GREY), "corrupted and clean"),
-        (
-            lambda: plots.detections(GREY, GREY, RESIDUAL + np.inf, UNCERTAINTY, MASKS, TITLES),
-            "residual",
-        ),
+        (lambda: plots.detections(GREY, GREY, {"odd": RESIDUAL + np.inf}, MASKS, TITLES), "odd"),
+        (lambda: plots.detections(GREY, GREY, {}, MASKS, TITLES), "at least one"),
         (lambda: plots.overlay(GREY[0], RESIDUAL[0], 0.0), "vmax"),
         (lambda: plots.overlay(GREY[0], RESIDUAL[0, :5], 1.0), "anomaly_map"),
         (lambda: plots.curves({}, PIXEL), "image_scores"),

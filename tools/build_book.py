@@ -1,7 +1,7 @@
 """Build the book into ``_build/html``, a warning counting as an error.
 
 Without options the book shows the committed notebooks and records. With ``--runs DIR`` it shows a
-run: the notebooks and records in DIR (written by ``aesc run``) replace the committed ones of the
+run: the notebooks and records in DIR (written by ``aesc sweep``) replace the committed ones of the
 same name, and the results table is executed anew. All of that happens in a copy under ``_build``:
 nothing that is committed changes, and an earlier ``_build/html`` stays until the new one is whole.
 ``--adopt DIR`` does the same to the committed files themselves, and builds nothing.
@@ -65,7 +65,7 @@ def overlay(runs: Path, staging: Path) -> None:
     if not executed:
         raise BookError(
             f"{runs} holds no finished notebook of an embedded category; "
-            f"write some with: aesc run all --preset quick --out {runs}"
+            f"write some with: aesc sweep all --preset quick --out {runs}"
         )
     for category, notebook in executed.items():
         target = staging / "notebooks" / "categories" / f"{category}.ipynb"

@@ -2,13 +2,16 @@
 
 from aesc.experiment.config import EMBEDDED, PRESETS, Preset, RunConfig
 from aesc.experiment.evaluate import evaluate
+from aesc.experiment.methods import METHODS, Method
 from aesc.experiment.record import Record, load_records
 from aesc.experiment.run import Experiment, environment
 
 __all__ = [
     "EMBEDDED",
+    "METHODS",
     "PRESETS",
     "Experiment",
+    "Method",
     "Preset",
     "Record",
     "RunConfig",

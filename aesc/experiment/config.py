@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from aesc.device import resolve_device
 from aesc.errors import InputError
-from aesc.model import MODELS, check_image_size
-from aesc.noise import corruption
+from aesc.experiment.methods import METHODS
+from aesc.model import check_image_size
 from aesc.scoring import PASSES
 from aesc.training import TrainingSettings
 
@@ -54,11 +54,12 @@ class RunConfig(BaseModel):
         data: ``embedded`` for the generated data set, else a dataset folder that holds category
             folders, or the category folder itself.
         preset: ``quick``, ``standard`` or ``paper``.
-        model: ``aesc`` or ``ae``.
-        corruption: one of `aesc.noise.CORRUPTIONS`.
+        model: one of `aesc.experiment.METHODS`.
+        corruption: one that the method can be trained with; by default its own, ``stain`` for
+            ``aesc`` and ``ae``.
         size: side of the images in pixels, at least 64; by default the preset's.
         epochs: training epochs; by default the preset's.
-        channels: 1 (grey, as published) or 3.
+        channels: 1 (grey) or 3; by default the method's, as it was published.
         passes: dropout passes of the uncertainty map, at least 2.
         seed: of the split, the weights, the training and the dropout, from 0.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
@@ -70,10 +71,10 @@ class RunConfig(BaseModel):
     data: str = EMBEDDED
     preset: str = "quick"
     model: str = "aesc"
-    corruption: str = "stain"
+    corruption: str = ""
     size: int = Field(default=0, ge=1, le=4096)
     epochs: int = Field(default=0, ge=1, le=100_000)
-    channels: int = 1
+    channels: int = 0
     passes: int = Field(default=PASSES, ge=2, le=10_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
     device: str = "auto"
@@ -86,13 +87,7 @@ class RunConfig(BaseModel):
     @field_validator("model")
     @classmethod
     def _known_model(cls, value: str) -> str:
-        return _one_of("model", value, MODELS)
-
-    @field_validator("corruption")
-    @classmethod
-    def _known_corruption(cls, value: str) -> str:
-        corruption(value)
-        return value
+        return _one_of("model", value, METHODS)
 
     @field_validator("channels")
     @classmethod
@@ -109,16 +104,21 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_from_preset(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Size and epochs left out, or None as from a command line, are the preset's."""
+    def _fill(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """What is left out, or None as from a command line, is the preset's or the method's."""
         values = {k: v for k, v in values.items() if v is not None}
         preset = PRESETS.get(values.get("preset", "quick"))
-        if preset is None:
-            return values
-        return {"size": preset.size, "epochs": preset.training.epochs, **values}
+        method = METHODS.get(values.get("model", "aesc"))
+        if preset is not None:
+            values = {"size": preset.size, "epochs": preset.training.epochs, **values}
+        if method is not None:
+            own = {"corruption": method.corruptions[0], "channels": method.channels}
+            values = {**own, **values}
+        return values
 
     @model_validator(mode="after")
-    def _large_enough(self) -> RunConfig:
+    def _fits(self) -> RunConfig:
+        METHODS[self.model].check_corruption(self.corruption)
         check_image_size(self.size, DEPTH)
         self.training_settings()
         return self
@@ -144,12 +144,15 @@ class RunConfig(BaseModel):
     def name(self) -> str:
         """Name of the run, unique for a configuration; files of the run start with it."""
         dataset = [] if self.dataset == self.category else [self.dataset]
-        extras = [f"{self.epochs}epochs"] * (self.epochs != PRESETS[self.preset].training.epochs)
-        extras += ["colour"] * (self.channels == 3) + [f"{self.passes}passes"] * (
-            self.passes != PASSES
-        )
-        parts = [self.category, self.model, self.corruption, self.preset, f"{self.size}px", *extras]
-        return "-".join([*dataset, *parts, f"seed{self.seed}"])
+        usual, colours = METHODS[self.model].channels, {1: "grey", 3: "colour"}
+        extras = [
+            f"{self.epochs}epochs" * (self.epochs != PRESETS[self.preset].training.epochs),
+            colours[self.channels] * (self.channels != usual),
+            f"{self.passes}passes" * (self.passes != PASSES),
+            f"seed{self.seed}",
+        ]
+        parts = [self.category, self.model, self.corruption, self.preset, f"{self.size}px"]
+        return "-".join([*dataset, *parts, *filter(None, extras)])
 
     def training_settings(self) -> TrainingSettings:
         """The preset's schedule with this run's number of epochs."""

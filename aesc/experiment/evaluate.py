@@ -11,8 +11,11 @@ from aesc.metrics import image_metrics, pixel_metrics
 from aesc.scoring import NORMS, image_scores
 
 
-def evaluate(category: Category, maps: Tensor) -> MapMetrics:
-    """All metrics of one kind of anomaly map (N x H x W) over the test images of a category."""
+def evaluate(category: Category, maps: Tensor, norm: str = "l2") -> MapMetrics:
+    """All metrics of one kind of anomaly map (N x H x W) over the test images of a category.
+
+    Defect types are scored with ``norm``, everything together with every norm.
+    """
     labels = category.labels
     scores = {norm: image_scores(maps, norm) for norm in NORMS}
     detection = {norm: Detection(**image_metrics(s, labels)) for norm, s in scores.items()}
@@ -22,7 +25,7 @@ def evaluate(category: Category, maps: Tensor) -> MapMetrics:
         pixel = _localisation(category, maps, chosen)
         defects[defect] = DefectType(
             count=sum(t == defect for t in category.defect_types),
-            image_auroc=image_metrics(scores["l2"][chosen], labels[chosen])["auroc"],
+            image_auroc=image_metrics(scores[norm][chosen], labels[chosen])["auroc"],
             pixel_auroc=pixel.auroc if pixel else None,
             aupro=pixel.aupro if pixel else None,
         )

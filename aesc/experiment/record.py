@@ -33,7 +33,7 @@ class Data(_Part):
 
 
 class Method(_Part):
-    """What was trained and how it was scored."""
+    """What was trained and how it was scored. ``norm`` turns a map into the image score."""
 
     model: str
     parameters: int
@@ -49,6 +49,8 @@ class Method(_Part):
     momentum: float
     passes: int
     seed: int
+    loss: str = "mse"
+    norm: str = "l2"
 
 
 class Training(_Part):
@@ -61,9 +63,10 @@ class Training(_Part):
 
 
 class Environment(_Part):
-    """Where it ran."""
+    """Where it ran. Another number of CPU threads rounds otherwise; old records do not know it."""
 
     device: str
+    threads: int | None = None
     aesc: str
     python: str
     torch: str
@@ -97,7 +100,7 @@ class Localisation(Detection):
 
 
 class DefectType(_Part):
-    """One defect type against all good test images: image AUROC with the L2 norm, pixel metrics."""
+    """One defect type against all good test images: AUROC of the image score, pixel metrics."""
 
     count: int
     image_auroc: float | None
@@ -126,6 +129,10 @@ class Record(_Part):
     metrics: dict[str, MapMetrics]
     notes: str = ""
 
+    def image_metrics(self, kind: str) -> Detection:
+        """Metrics of the method's own image score, from the maps of that kind."""
+        return self.metrics[kind].image[self.method.norm]
+
     def card(self) -> str:
         """The reproducibility card of a page: a Markdown table of what made this record."""
         data, method, where = self.data, self.method, self.environment
@@ -137,7 +144,7 @@ class Record(_Part):
             "training": f"preset {method.preset}: {method.epochs} epochs of {method.batches} "
             f"batches of {method.batch_size}, best epoch {self.training.best_epoch}",
             "seed": str(method.seed),
-            "device": where.device,
+            "device": where.device + (f", {where.threads} thread(s)" if where.threads else ""),
             "versions": f"aesc {where.aesc}, Python {where.python}, torch {where.torch}, "
             f"numpy {where.numpy}, {where.platform}",
             "duration": f"data {seconds.data:.0f} s, training {seconds.training:.0f} s, "
@@ -165,26 +172,41 @@ class Record(_Part):
             InputError: the file is missing, not JSON, of another schema version, or not whole.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise InputError(
                 f"Cannot read record {path} ({error.strerror}): check the path."
             ) from error
-        except ValueError as error:
+        except UnicodeDecodeError as error:
             raise InputError(
                 f"Record {path} is not JSON ({error}): delete it, run again."
+            ) from error
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str, place: str) -> Record:
+        """The record that a JSON text holds; ``place`` names it in messages.
+
+        Raises:
+            InputError: not JSON, of another schema version, or not whole.
+        """
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise InputError(
+                f"Record {place} is not JSON ({error}): delete it, run again."
             ) from error
         version = content.get("schema_version") if isinstance(content, dict) else None
         if version != SCHEMA:
             raise InputError(
-                f"Record {path} has schema version {version}, this package reads {SCHEMA}: "
+                f"Record {place} has schema version {version}, this package reads {SCHEMA}: "
                 "delete it and run again, or use the package that wrote it."
             )
         try:
             return cls.model_validate(content)
         except ValidationError as error:
             raise InputError(
-                f"Record {path} is not whole ({first_sentence(error)}): delete it and run again."
+                f"Record {place} is not whole ({first_sentence(error)}): delete it and run again."
             ) from error
 
 

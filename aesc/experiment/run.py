@@ -11,12 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from aesc.data import Category, load_category, resolve_category
 from aesc.device import device_name, resolve_device
 from aesc.errors import InputError
 from aesc.experiment.config import EMBEDDED, PRESETS, RunConfig
 from aesc.experiment.evaluate import evaluate
+from aesc.experiment.methods import LOSSES, METHODS, Scoring, corruption_of
 from aesc.experiment.record import (
     SCHEMA,
     Data,
@@ -27,9 +29,8 @@ from aesc.experiment.record import (
     Training,
 )
 from aesc.files import check_writable
-from aesc.model import MODELS, AESc
-from aesc.noise import corruption
-from aesc.scoring import AnomalyMaps, anomaly_maps
+from aesc.noise import Corruption
+from aesc.scoring import AnomalyMaps
 from aesc.synthetic import SIZE as EMBEDDED_SIZE
 from aesc.synthetic import category_spec, embedded
 from aesc.training import History, Trainer, save_tensors
@@ -55,6 +56,7 @@ class Experiment:
         self.out = Path(out)
         self.progress = progress
         self.device = resolve_device(config.device)
+        self.method = METHODS[config.model]
         self._seconds = dict.fromkeys(("data", "training", "scoring"), 0.0)
         if config.data == EMBEDDED:
             category_spec(config.category)
@@ -95,7 +97,12 @@ class Experiment:
         return category
 
     @property
-    def model(self) -> AESc:
+    def corruption(self) -> Corruption:
+        """What the network learns to undo."""
+        return corruption_of(self.config.corruption)
+
+    @property
+    def model(self) -> nn.Module:
         """The network, trained. Its `history` is there as soon as it is."""
         return self._trained[0]
 
@@ -105,20 +112,20 @@ class Experiment:
         return self._trained[1]
 
     @cached_property
-    def _trained(self) -> tuple[AESc, History]:
+    def _trained(self) -> tuple[nn.Module, History]:
         config, category = self.config, self.category
         generator = torch.Generator().manual_seed(config.seed)
-        model = MODELS[config.model](
-            config.channels, momentum=PRESETS[config.preset].momentum, generator=generator
-        )
+        momentum = PRESETS[config.preset].momentum
+        model = self.method.build(config.channels, config.size, momentum, generator)
         with self._timed("training"):
             trainer = Trainer(
                 model,
                 category.train,
                 category.validation,
-                corruption(config.corruption),
+                self.corruption,
                 config.training_settings(),
                 seed=config.seed,
+                loss=LOSSES[self.method.loss],
                 device=self.device,
                 checkpoint=self.path(".checkpoint"),
             )
@@ -128,17 +135,13 @@ class Experiment:
 
     @cached_property
     def maps(self) -> AnomalyMaps:
-        """Reconstructions and both anomaly maps of the test images."""
-        model = self.model
+        """Reconstructions and anomaly maps of the test images."""
+        model, config = self.model, self.config
+        scoring = Scoring(
+            self.category.train, config.passes, config.seed, self.device, self.progress
+        )
         with self._timed("scoring"):
-            return anomaly_maps(
-                model,
-                self.category.test,
-                passes=self.config.passes,
-                seed=self.config.seed,
-                device=self.device,
-                progress=self.progress,
-            )
+            return self.method.maps(model, self.category.test, scoring)
 
     @cached_property
     def record(self) -> Record:
@@ -151,7 +154,9 @@ class Experiment:
             method=self._method(),
             training=self._training(),
             environment=environment(self.device),
-            metrics={kind: evaluate(category, m) for kind, m in maps.by_kind().items()},
+            metrics={
+                kind: evaluate(category, m, self.method.norm) for kind, m in maps.by_kind().items()
+            },
             duration=Duration(**{k: round(v, 2) for k, v in self._seconds.items()}),
             notes=category.notes,
         )
@@ -196,6 +201,8 @@ class Experiment:
             momentum=PRESETS[config.preset].momentum,
             passes=config.passes,
             seed=config.seed,
+            loss=self.method.loss,
+            norm=self.method.norm,
         )
 
     def _training(self) -> Training:
@@ -207,7 +214,7 @@ class Experiment:
             last_loss=history.loss[-1],
         )
 
-    def _save_weights(self, model: AESc) -> None:
+    def _save_weights(self, model: nn.Module) -> None:
         metadata = {"config": self.config.model_dump_json(exclude={"data"})}
         save_tensors(model.state_dict(), self.path(".safetensors"), metadata)
 
@@ -222,6 +229,7 @@ def environment(device: torch.device) -> Environment:
     """Versions and device, for a record or a bug report."""
     return Environment(
         device=device_name(device),
+        threads=torch.get_num_threads(),
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         **{name: version(name) for name in ("aesc", "torch", "numpy", "scipy", "pillow")},

@@ -1,6 +1,6 @@
 """Figures that show pictures and anomaly maps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -128,53 +128,52 @@ def corruption_figure(
 def detections(
     images: ArrayLike,
     reconstructions: ArrayLike,
-    residual: ArrayLike,
-    uncertainty: ArrayLike,
+    maps: Mapping[str, ArrayLike],
     masks: ArrayLike,
     titles: Sequence[str],
 ) -> Figure:
-    """Draw each sample as a row: input with the true outline, reconstruction, and the two maps.
+    """Draw each sample as a row: input with the true outline, reconstruction, anomaly maps.
 
-    Both maps have one colour scale over all rows, from 0 to the 99.5th percentile of all their
+    A kind of map has one colour scale over all rows, from 0 to the 99.5th percentile of all their
     values. A scale of its own for every image would paint good parts as if they were defective.
 
     Args:
         images: N x H x W, or N x C x H x W with 1 or 3 channels, in [0, 1].
         reconstructions: Of the same shape and range.
-        residual: N x H x W, absolute differences.
-        uncertainty: N x H x W, variances.
+        maps: N x H x W by the name of the kind, at least one.
         masks: N x H x W, nonzero where defective; all zero for a good image.
         titles: One name for each row.
 
     Raises:
-        InputError: shapes or values that do not fit.
+        InputError: shapes or values that do not fit, or no map.
     """
     inputs = image_batch(images, "images")
     outputs = image_batch(reconstructions, "reconstructions")
     _same_shape(outputs, inputs, "reconstructions", "images")
     shape = inputs.shape[:3]
-    maps = [map_batch(residual, "residual", shape), map_batch(uncertainty, "uncertainty", shape)]
+    if not maps:
+        raise InputError("There are no anomaly maps to draw: give at least one.")
+    stacks = {name: map_batch(stack, name, shape) for name, stack in maps.items()}
     outlines = map_batch(masks, "masks", shape) != 0
     names = check_titles(titles, len(inputs))
     with style():
-        width, height = _grid_size(inputs, len(inputs), 4, _CELL)
+        columns = 2 + len(stacks)
+        width, height = _grid_size(inputs, len(inputs), columns, _CELL)
         size = (width + 2 * _LABEL, height + 0.8)
-        figure, grid = new_figure(len(inputs), 4, size, "compressed")
+        figure, grid = new_figure(len(inputs), columns, size, "compressed")
         for row in range(len(inputs)):
             _show(grid[row, 0], inputs[row])
             _outline(grid[row, 0], outlines[row])
             _show(grid[row, 1], outputs[row])
             grid[row, 0].set_ylabel(wrapped(names[row], height / len(inputs)), fontsize=SMALL)
-        for column, stack in enumerate(maps, start=2):
+        for column, stack in enumerate(stacks.values(), start=2):
             _map_column(figure, grid[:, column], stack)
-        for axes, name in zip(
-            grid[0], ("input", "reconstruction", "residual", "uncertainty"), strict=True
-        ):
+        for axes, name in zip(grid[0], ("input", "reconstruction", *stacks), strict=True):
             axes.set_title(name)
         return finish(
             figure,
             f"{counted(len(inputs), 'sample')}, one a row: input with the true defect outlined, "
-            "reconstruction, residual map and uncertainty map; each kind of map has one scale.",
+            f"reconstruction, {' map and '.join(stacks)} map; each kind of map has one scale.",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import sys
 from pathlib import Path
@@ -13,12 +14,13 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 
-from aesc.errors import InputError, TrainingError
+from aesc.errors import InputError, NotebookError, TrainingError
 from aesc.experiment import Experiment, Record, RunConfig
-from aesc.files import whole_file
+from aesc.files import unwritable, whole_file
 
 NOTEBOOK = "06_evaluate_category.ipynb"
 _BAD_INPUT = {error.__name__: error for error in (InputError, TrainingError)}
+_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
 def find_notebook() -> Path:
@@ -34,34 +36,38 @@ def find_notebook() -> Path:
     raise InputError(f"The notebook {NOTEBOOK} is missing beside {package}: install aesc again.")
 
 
-def finished_record(config: RunConfig, out: Path) -> Record | None:
-    """The record of a run that needs no repeating: record and notebook are there, and whole."""
-    path = out / f"{config.name}.json"
-    if not (path.exists() and path.with_suffix(".ipynb").exists()):
-        return None
+def check_notebook(path: Path) -> None:
+    """Raise InputError when there is no notebook at ``path``."""
     try:
-        return Record.load(path)
-    except InputError:
-        return None
+        nbformat.read(path, as_version=4)
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
+        raise InputError(
+            f"{path} is not a notebook ({type(error).__name__}): give the path of an .ipynb file."
+        ) from error
 
 
-def run_notebook(config: RunConfig, out: Path) -> Record:
-    """Execute the category notebook for a configuration; its progress bars go to stderr.
+def run_notebook(
+    config: RunConfig, out: Path, notebook: Path | None = None, progress: bool = True
+) -> Record:
+    """Execute the category notebook for a configuration.
 
     Args:
         config: what to run.
         out: folder for the record, the weights and the executed notebook ``NAME.ipynb``.
+        notebook: another notebook that takes the same parameters and writes the record.
+        progress: let its progress bars through to stderr.
 
     Returns:
         The record, read back from its file.
 
     Raises:
         InputError: bad input, found before or inside the notebook; no notebook is left.
-        RuntimeError: the notebook failed in another way; it is kept as ``NAME.failed.ipynb``.
+        NotebookError: it failed in another way; it is kept as ``NAME.failed.ipynb``.
     """
     Experiment(config, out)  # refuses bad input before a kernel is started
     target = out / f"{config.name}.ipynb"
-    execute(find_notebook(), target, {**config.model_dump(), "out": str(out)})
+    parameters = {**config.model_dump(), "out": str(out)}
+    execute(notebook or find_notebook(), target, parameters, progress=progress)
     return Record.load(target.with_suffix(".json"))
 
 
@@ -70,6 +76,7 @@ def execute(
     target: Path,
     parameters: dict[str, Any] | None = None,
     folder: Path | None = None,
+    progress: bool = True,
 ) -> None:
     """Execute a notebook; write the result, without times and progress bars, whole or not at all.
 
@@ -78,10 +85,11 @@ def execute(
         target: where the executed one goes; may be the same.
         parameters: for its cell tagged ``parameters``.
         folder: that it runs in; by default the current one.
+        progress: let its progress bars through to stderr.
 
     Raises:
         InputError: as raised in the notebook, or ``target`` cannot be written.
-        RuntimeError: the notebook failed; it is kept beside ``target`` as ``NAME.failed.ipynb``.
+        NotebookError: the notebook failed; it is kept beside ``target`` as ``NAME.failed.ipynb``.
     """
     running, failed = (target.with_suffix(f".{state}.ipynb") for state in ("running", "failed"))
     try:
@@ -92,7 +100,7 @@ def execute(
             cwd=folder,
             kernel_name="python3",
             progress_bar=False,
-            stderr_file=sys.stderr,
+            stderr_file=sys.stderr if progress else io.StringIO(),
             # Warnings of the kernel itself would be taken for warnings of the run.
             extra_arguments=["--IPKernelApp.log_level=40"],
         )
@@ -104,7 +112,11 @@ def execute(
         if error.ename in _BAD_INPUT:
             raise _BAD_INPUT[error.ename](error.evalue) from error
         running.replace(failed)
-        raise RuntimeError(f"{error.ename}: {error.evalue} (see {failed})") from error
+        raise NotebookError(f"{error.ename}: {error.evalue} (see {failed})") from error
+    except OSError as error:
+        if error.errno in _NOT_WRITTEN:
+            raise unwritable(target, error) from error
+        raise
     finally:
         running.unlink(missing_ok=True)
 

@@ -1,20 +1,23 @@
-"""The training loop of the paper: undo a corruption, keep the weights of the best PSNR."""
+"""The training loop of the paper: undo a corruption, keep the weights of the best PSNR.
+
+Source: Collin & De Vleeschouwer (ICPR 2020), section IV. The baselines are trained by it as well.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
 from aesc.errors import InputError, TrainingError
-from aesc.model import AESc
 from aesc.noise import Corruption
 from aesc.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
 from aesc.training.settings import History, TrainingSettings
@@ -26,13 +29,14 @@ class Trainer:
     Images, corruption and loss stay on the device; the host waits for it once an epoch.
 
     Args:
-        model: trained in place, on ``device``.
+        model: trained in place, on ``device``. Its ``config`` says what it was built with.
         train: N x C x H x W good images in [0, 1].
         validation: M x C x H x W good images that are never trained on. They are corrupted once,
             by the seed, so that the PSNR of two epochs can be compared.
         corruption: what the network learns to undo.
         settings: the schedule.
         seed: of the order of the images and of the corruption.
+        loss: of reconstructions and clean images (B x C x H x W twice) to a number to minimise.
         device: cpu, cuda or mps. On cuda, mixed precision is used.
         checkpoint: file written after each epoch and resumed from when it exists.
 
@@ -43,13 +47,14 @@ class Trainer:
 
     def __init__(
         self,
-        model: AESc,
+        model: nn.Module,
         train: Tensor,
         validation: Tensor,
         corruption: Corruption,
         settings: TrainingSettings | None = None,
         *,
         seed: int = 0,
+        loss: Callable[[Tensor, Tensor], Tensor] = functional.mse_loss,
         device: torch.device | str = "cpu",
         checkpoint: Path | None = None,
     ) -> None:
@@ -61,6 +66,7 @@ class Trainer:
         self.device = torch.device(device)
         self.settings = settings or TrainingSettings()
         self.corruption = corruption
+        self.loss = loss
         self.checkpoint = checkpoint
         self.identity = self._identity(model, train, seed)
         # Channels-last is the layout in which the convolutions of small feature maps run fastest.
@@ -129,7 +135,7 @@ class Trainer:
             clean = self.train_images[index].contiguous(memory_format=torch.channels_last)
             corrupted, _ = self.corruption(clean, self.generator)
             self.optimizer.zero_grad(set_to_none=True)
-            loss = functional.mse_loss(self._reconstruct(corrupted), clean)
+            loss = self.loss(self._reconstruct(corrupted), clean)
             self.scaler.scale(loss).backward()
             self.scaler.step(self.optimizer)
             self.scaler.update()
@@ -210,13 +216,14 @@ class Trainer:
         self.generator.set_state(checkpoint.tensors["generator"])
         self.history = History(**checkpoint.numbers["history"])
 
-    def _identity(self, model: AESc, train: Tensor, seed: int) -> dict[str, Any]:
+    def _identity(self, model: nn.Module, train: Tensor, seed: int) -> dict[str, Any]:
         """What must agree for a resume. Not the epochs: a finished training may be prolonged."""
         settings = {k: v for k, v in asdict(self.settings).items() if k != "epochs"}
         digest = hashlib.sha256(train.cpu().contiguous().numpy().tobytes()).hexdigest()
         return {
             "network": f"{type(model).__name__} {model.config}",
             "corruption": repr(self.corruption),
+            "loss": self.loss.__name__,
             "settings": str(settings),
             "seed": seed,
             "images": digest[:16],
@@ -232,5 +239,5 @@ def _autocast_type(device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if native else torch.float16
 
 
-def _snapshot(model: AESc) -> dict[str, Tensor]:
+def _snapshot(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

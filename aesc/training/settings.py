@@ -53,7 +53,7 @@ class History:
     """One entry per finished epoch.
 
     Attributes:
-        loss: mean squared error over the epoch's training batches.
+        loss: mean over the epoch's training batches.
         validation_psnr: of the validation images, in decibels.
         learning_rate: that the epoch was trained with.
     """

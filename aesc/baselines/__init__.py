@@ -1,0 +1,30 @@
+"""Rival methods of the paper's comparison, for training and scoring beside the paper's networks.
+
+`ConvAE` with a squared error or `ssim_loss` (Bergmann et al.), and attribute restoration, ITAE
+(Ye, Huang et al.): `AttributeErasing`, `RestorationNet` and its maps.
+
+>>> ssim_map(images, ConvAE(channels=1, size=128)(images))
+"""
+
+from aesc.baselines.convolutional import ConvAE
+from aesc.baselines.restoration import (
+    AttributeErasing,
+    RestorationNet,
+    erase,
+    restoration_errors,
+    restoration_maps,
+    typical_errors,
+)
+from aesc.baselines.ssim import ssim_loss, ssim_map
+
+__all__ = [
+    "AttributeErasing",
+    "ConvAE",
+    "RestorationNet",
+    "erase",
+    "restoration_errors",
+    "restoration_maps",
+    "ssim_loss",
+    "ssim_map",
+    "typical_errors",
+]
