@@ -42,7 +42,7 @@ unit: env ## Run the unit tests
 
 nbval: env ## Execute every notebook and compare the outputs of its checked cells
 	@echo "== notebooks"
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks/*.ipynb
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks/*.ipynb book/*.ipynb
 
 book: env ## Build the book from the committed notebooks; a warning is an error
 	@echo "== book"

@@ -78,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     sweep.set_defaults(command=_sweep)
 
     table = commands.add_parser("table", help="table of the records in a folder")
-    table.add_argument("folder", nargs="?", type=Path, default=Path("runs"), help="(default: runs)")
+    table.add_argument(
+        "folder", nargs="?", default="runs", help="folder or fsspec address (default: runs)"
+    )
     formats = ("markdown", "html", "csv", "latex")
     table.add_argument("--format", choices=formats, default="markdown", help="(default: markdown)")
     table.add_argument("--paper", action="store_true", help="set our results beside the paper's")
@@ -183,12 +185,12 @@ def _varied(text: str) -> tuple[str, list[str]]:
 
 
 def _table(options: argparse.Namespace) -> int:
-    from aesc.experiment import load_records
     from aesc.files import whole_file
+    from aesc.sweep import Store
     from aesc.sweep.render import render
     from aesc.sweep.table import comparison_table, environment_notes, paper_records, results_table
 
-    records = load_records(options.folder)
+    records = Store(options.folder).records()
     table = (comparison_table if options.paper else results_table)(records, options.mixed)
     if table.empty:
         raise InputError(

@@ -263,7 +263,7 @@ def test_interrupt_exits_with_130(aesc, monkeypatch, finished):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aesc.experiment.load_records", interrupted)
+    monkeypatch.setattr("aesc.sweep.Store.records", interrupted)
     code, _, stderr = aesc("table", finished[0])
     assert code == 130 and "goes on where it stopped" in stderr
 

@@ -10,9 +10,10 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 from aesc.errors import InputError
-from aesc.experiment import PRESETS, Experiment, Record, RunConfig, load_records
+from aesc.experiment import PRESETS, Experiment, Record, RunConfig
 from aesc.experiment.config import Preset
 from aesc.scoring import image_scores
+from aesc.sweep import Store
 from aesc.training import TrainingSettings
 
 
@@ -188,15 +189,15 @@ def test_damaged_and_foreign_records_are_refused(config, tmp_path):
     ]:
         path.write_text(content)
         with pytest.raises(InputError, match=r"^[^\n]+\.$") as caught:
-            load_records(tmp_path)
+            Store(tmp_path).records()
         assert named in str(caught.value) and str(path) in str(caught.value)
     record.save(path)
-    assert load_records(tmp_path) == [record]
-    with pytest.raises(InputError, match="no folder"):
-        load_records(tmp_path / "missing")
+    assert Store(tmp_path).records() == [record]
+    with pytest.raises(InputError, match="no records"):
+        Store(tmp_path / "missing").records()
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no records"):
-        load_records(tmp_path / "empty")
+        Store(tmp_path / "empty").records()
 
 
 def test_card_names_what_made_the_record(config, tmp_path):

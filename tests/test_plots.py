@@ -48,6 +48,8 @@ ROWS = [
     {"defect_type": "metal_contamination", "count": 7, "residual": 0.43, "uncertainty": None},
     {"defect_type": "cut", "count": 9, "residual": 0.0, "uncertainty": math.nan},
 ]
+CORRUPTIONS = ["none", "gaussian", "scratch", "drops", "stain", "mix1", "mix2"]
+AUROC = np.array([np.linspace(0.3, 1, 7), [0.5, 0.9, np.nan, 0.2, 0.95, 0.97, 0.7]])
 EPOCHS = np.arange(1, 61)
 HISTORY = {
     "loss": (0.02 / EPOCHS).tolist(),
@@ -72,6 +74,18 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "histograms of three": lambda: plots.histograms({**SCORES, "mean": SCORES["residual"]}),
     "bars": lambda: plots.per_defect_bars(ROWS),
     "learning curves": lambda: plots.learning_curves(HISTORY),
+    "lines": lambda: plots.lines(
+        [1, 8, 64],
+        {"measured": [60.0, 8.0, 1.5], "ideal": [60.0, 7.5, 0.94]},
+        "workers",
+        "hours",
+        log=True,
+        reference="ideal",
+    ),
+    "heat table": lambda: plots.heat_table(AUROC, ["AE", "AESc"], CORRUPTIONS, "image AUROC", 0.5),
+    "agreement": lambda: plots.agreement(
+        [0.98, 0.84, 0.6], [0.95, 0.86, 0.7], list("abc"), "AUROC"
+    ),
     "one epoch": lambda: plots.learning_curves({name: v[:1] for name, v in HISTORY.items()}),
 }
 
@@ -345,4 +359,46 @@ def test_what_cannot_be_drawn_is_refused_before_a_figure_is_opened(
 ) -> None:
     with pytest.raises(InputError, match=words):
         call()
+    assert plt.get_fignums() == []
+
+
+def test_heat_table_writes_every_number_and_leaves_gaps_empty() -> None:
+    figure = plots.heat_table(AUROC, ["AE", "AESc"], CORRUPTIONS, "image AUROC", 0.5)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == [f"{value:.2f}" for value in AUROC.ravel() if np.isfinite(value)]
+    low, high = figure.axes[0].images[0].get_clim()
+    assert (low + high) / 2 == pytest.approx(0.5) and low <= np.nanmin(AUROC) < 1 <= high
+
+
+def test_lines_show_every_series_and_the_reference_faintly() -> None:
+    figure = FIGURES["lines"]()
+    measured, ideal = figure.axes[0].lines
+    assert measured.get_ydata().tolist() == [60.0, 8.0, 1.5]
+    assert ideal.get_marker() == "None" and measured.get_marker() == "o"
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["1", "8", "64"]
+    assert legend_texts(figure, 0) == ["measured", "ideal"]
+
+
+def test_agreement_tells_points_above_the_diagonal_from_those_below() -> None:
+    axes = FIGURES["agreement"]().axes[0]
+    colours = [line.get_color() for line in axes.lines[1:]]
+    assert colours[1] == colours[2] != colours[0]
+    assert axes.get_xlim() == axes.get_ylim()
+
+
+@pytest.mark.parametrize(
+    ("draw", "named"),
+    [
+        (lambda: plots.lines([1, 2], {}, "x", "y"), "2 numbers"),
+        (lambda: plots.lines([1, 2], {"a": [1.0]}, "x", "y"), "2 numbers"),
+        (lambda: plots.lines([0, 2], {"a": [1.0, 2.0]}, "x", "y", log=True), "logarithmic"),
+        (lambda: plots.heat_table(AUROC, ["AE"], CORRUPTIONS, "AUROC", 0.5), "1 rows"),
+        (lambda: plots.heat_table([[np.nan]], ["a"], ["b"], "AUROC", 0.5), "1 rows"),
+        (lambda: plots.agreement([0.1], [0.2, 0.3], ["a"], "AUROC"), "one at least"),
+        (lambda: plots.agreement([], [], [], "AUROC"), "one at least"),
+    ],
+)
+def test_charts_of_what_cannot_be_drawn_are_refused(draw: Callable, named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        draw()
     assert plt.get_fignums() == []

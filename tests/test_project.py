@@ -179,8 +179,7 @@ def test_every_page_of_the_table_of_contents_exists():
 
 
 def test_every_page_is_in_the_table_of_contents():
-    notebooks = (ROOT / "notebooks").rglob("*.ipynb")
-    pages = [*PAGES, *(path for path in notebooks if ".ipynb_checkpoints" not in path.parts)]
+    pages = [*PAGES, *NOTEBOOKS]
     names = {path.relative_to(ROOT).with_suffix("").as_posix() for path in pages}
     assert names <= set(toc_files())
 
@@ -193,7 +192,12 @@ def directive_options(lines: list[str]) -> dict[str, object]:
     return dict(pair.groups() for pair in itertools.takewhile(bool, pairs))
 
 
-NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+NOTEBOOKS = sorted(
+    path
+    for folder in ("book", "notebooks")
+    for path in (ROOT / folder).rglob("*.ipynb")
+    if ".ipynb_checkpoints" not in path.parts
+)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -268,11 +272,15 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def write_run(folder: Path, name: str, dataset: str, category: str, age: int) -> None:
+def write_run(
+    folder: Path, name: str, dataset: str, category: str, age: int, model: str = "aesc"
+) -> None:
     """Write a run whose notebook holds its name and whose record is ``age`` seconds old."""
     write(folder / f"{name}.ipynb", name)
     record = folder / f"{name}.json"
-    write(record, json.dumps({"data": {"dataset": dataset, "category": category}}))
+    method = {"model": model, "corruption": "stain"}
+    content = {"data": {"dataset": dataset, "category": category}, "method": method}
+    write(record, json.dumps(content))
     os.utime(record, (1e9 - age, 1e9 - age))
 
 
@@ -285,19 +293,20 @@ def test_book_of_a_run_takes_the_newest_notebook_of_each_category(tmp_path: Path
     write_run(runs, "b", "embedded", "cloth", age=10)
     write_run(runs, "a", "embedded", "cloth", age=20)
     write_run(runs, "c", "another", "cloth", age=0)
+    write_run(runs, "d", "embedded", "cloth", age=0, model="ae")
     write(runs / "embedded-cloth.running.ipynb", "no record")
     build_book.overlay(runs, staging)
     assert {path.stem: path.read_text() for path in pages.iterdir()} == {
         "cloth": "b",
         "wood": "committed",
     }
-    assert {path.stem for path in records.iterdir()} == {"a", "b", "c", "wood"}
+    assert {path.stem for path in records.iterdir()} == {"a", "b", "c", "d", "wood"}
     assert (records / "wood.json").read_text() == "committed"
 
 
 def test_book_of_an_empty_run_names_the_remedy(tmp_path: Path):
     write(tmp_path / "staging/notebooks/categories/cloth.ipynb", "committed")
-    with pytest.raises(build_book.BookError, match="aesc run all"):
+    with pytest.raises(build_book.BookError, match="aesc sweep all"):
         build_book.overlay(tmp_path / "nothing", tmp_path / "staging")
 
 

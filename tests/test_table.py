@@ -339,15 +339,15 @@ def test_devices_of_a_row_are_noted():
     assert len(results_table(runs)) == 1
 
 
-def test_threads_and_versions_are_noted_in_one_sentence():
+def test_devices_and_versions_are_noted_in_one_sentence():
     places = [
         {"torch": "2.4.0"},
-        {"threads": 4, "torch": "2.5.0"},
-        {"threads": 4, "torch": "2.4.0"},
+        {"device": "cpu (4 threads)", "torch": "2.5.0"},
+        {"device": "cpu (4 threads)", "torch": "2.4.0"},
     ]
     runs = [record(seed=i, environment=place) for i, place in enumerate(places)]
     assert environment_notes(runs) == [
-        "bottle, aesc + stain: seeds ran with an unknown number of threads and with 4 threads, "
+        "bottle, aesc + stain: seeds ran on cpu and on cpu (4 threads), "
         "with torch 2.4.0 and with torch 2.5.0."
     ]
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
-SOURCES = ("_config.yml", "_toc.yml", "book", "notebooks", "results")
+SOURCES = ("_config.yml", "_toc.yml", "book", "notebooks", "results", "benchmarks/results")
+SHOWN = ("aesc", "stain")
 TABLE = "notebooks/07_results_table.ipynb"
 
 
@@ -43,15 +44,17 @@ def stage(root: Path, staging: Path) -> None:
 
 
 def newest_notebooks(runs: Path) -> dict[str, Path]:
-    """Return the newest executed notebook in ``runs`` of each embedded category.
+    """Return the newest executed notebook in ``runs`` of each embedded category, AESc with stains.
 
     The record beside a notebook says what it is about; a notebook without one failed or still runs.
     """
     newest = {}
     for record in sorted(runs.glob("*.json"), key=lambda path: path.stat().st_mtime):
-        data = json.loads(record.read_text(encoding="utf-8"))["data"]
+        content = json.loads(record.read_text(encoding="utf-8"))
+        data, method = content["data"], content["method"]
         notebook = record.with_suffix(".ipynb")
-        if data["dataset"] == "embedded" and notebook.exists():
+        shown = data["dataset"] == "embedded" and (method["model"], method["corruption"]) == SHOWN
+        if shown and notebook.exists():
             newest[data["category"]] = notebook
     return newest
 

@@ -3,7 +3,7 @@
 from aesc.experiment.config import EMBEDDED, PRESETS, Preset, RunConfig
 from aesc.experiment.evaluate import evaluate
 from aesc.experiment.methods import METHODS, Method
-from aesc.experiment.record import Record, load_records
+from aesc.experiment.record import Record
 from aesc.experiment.run import Experiment, environment
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
     "RunConfig",
     "environment",
     "evaluate",
-    "load_records",
 ]

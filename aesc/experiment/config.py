@@ -79,6 +79,12 @@ class RunConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**31)
     device: str = "auto"
 
+    @field_validator("data")
+    @classmethod
+    def _from_anywhere(cls, value: str) -> str:
+        """Absolute, since the notebook may run in another folder."""
+        return value if value == EMBEDDED else str(Path(value).expanduser().absolute())
+
     @field_validator("preset")
     @classmethod
     def _known_preset(cls, value: str) -> str:
@@ -138,7 +144,7 @@ class RunConfig(BaseModel):
     @property
     def dataset(self) -> str:
         """Name of the data set: the folder's own name, never its path."""
-        return EMBEDDED if self.data == EMBEDDED else Path(self.data).expanduser().resolve().name
+        return EMBEDDED if self.data == EMBEDDED else Path(self.data).resolve().name
 
     @property
     def name(self) -> str:

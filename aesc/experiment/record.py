@@ -63,10 +63,9 @@ class Training(_Part):
 
 
 class Environment(_Part):
-    """Where it ran. Another number of CPU threads rounds otherwise; old records do not know it."""
+    """Where it ran. Another device, and on a CPU another number of threads, rounds otherwise."""
 
     device: str
-    threads: int | None = None
     aesc: str
     python: str
     torch: str
@@ -144,7 +143,7 @@ class Record(_Part):
             "training": f"preset {method.preset}: {method.epochs} epochs of {method.batches} "
             f"batches of {method.batch_size}, best epoch {self.training.best_epoch}",
             "seed": str(method.seed),
-            "device": where.device + (f", {where.threads} thread(s)" if where.threads else ""),
+            "device": where.device,
             "versions": f"aesc {where.aesc}, Python {where.python}, torch {where.torch}, "
             f"numpy {where.numpy}, {where.platform}",
             "duration": f"data {seconds.data:.0f} s, training {seconds.training:.0f} s, "
@@ -208,17 +207,3 @@ class Record(_Part):
             raise InputError(
                 f"Record {place} is not whole ({first_sentence(error)}): delete it and run again."
             ) from error
-
-
-def load_records(folder: Path) -> list[Record]:
-    """All records (``*.json``) in a folder and below, sorted by name.
-
-    Raises:
-        InputError: no folder, no record in it, or a record that cannot be read.
-    """
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}: give the folder of the runs (--out).")
-    paths = sorted(folder.rglob("*.json"))
-    if not paths:
-        raise InputError(f"{folder} holds no records: run `aesc run` first.")
-    return [Record.load(path) for path in paths]

@@ -229,7 +229,6 @@ def environment(device: torch.device) -> Environment:
     """Versions and device, for a record or a bug report."""
     return Environment(
         device=device_name(device),
-        threads=torch.get_num_threads(),
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         **{name: version(name) for name in ("aesc", "torch", "numpy", "scipy", "pillow")},

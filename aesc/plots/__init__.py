@@ -13,17 +13,21 @@ Input that cannot be drawn raises `aesc.errors.InputError`, before any figure is
 """
 
 from aesc.plots._style import style
+from aesc.plots.charts import agreement, heat_table, lines
 from aesc.plots.evaluation import curves, histograms, per_defect_bars
 from aesc.plots.images import corruption_figure, detections, gallery, overlay
 from aesc.plots.training import learning_curves
 
 __all__ = [
+    "agreement",
     "corruption_figure",
     "curves",
     "detections",
     "gallery",
+    "heat_table",
     "histograms",
     "learning_curves",
+    "lines",
     "overlay",
     "per_defect_bars",
     "style",

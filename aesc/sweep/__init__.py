@@ -3,21 +3,35 @@
 from aesc.sweep.cluster import connect, from_specification
 from aesc.sweep.notebook import execute, find_notebook, run_notebook
 from aesc.sweep.plan import plan
+from aesc.sweep.render import FORMATS, render
 from aesc.sweep.run import Outcome, sweep
+from aesc.sweep.schedule import Schedule, simulate
 from aesc.sweep.store import Store
-from aesc.sweep.table import METRICS, paper_table, results_table
+from aesc.sweep.table import (
+    METRICS,
+    comparison_table,
+    environment_notes,
+    paper_table,
+    results_table,
+)
 
 __all__ = [
+    "FORMATS",
     "METRICS",
     "Outcome",
+    "Schedule",
     "Store",
+    "comparison_table",
     "connect",
+    "environment_notes",
     "execute",
     "find_notebook",
     "from_specification",
     "paper_table",
     "plan",
+    "render",
     "results_table",
     "run_notebook",
+    "simulate",
     "sweep",
 ]

@@ -46,7 +46,7 @@ def connect(
     if scheduler:
         try:
             client = Client(scheduler)
-        except (OSError, ValueError, TimeoutError) as error:
+        except (OSError, ValueError) as error:
             raise InputError(
                 f"No Dask scheduler answers at {scheduler} ({_one_line(error)}): check address and "
                 "network."

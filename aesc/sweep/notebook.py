@@ -102,7 +102,7 @@ def execute(
             progress_bar=False,
             stderr_file=sys.stderr if progress else io.StringIO(),
             # Warnings of the kernel itself would be taken for warnings of the run.
-            extra_arguments=["--IPKernelApp.log_level=40"],
+            extra_arguments=["--IPKernelApp.log_level=50"],
         )
         notebook = _clean(nbformat.read(running, as_version=4))
         with whole_file(target) as temporary:

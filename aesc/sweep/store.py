@@ -98,7 +98,7 @@ class Store:
             path.unlink(missing_ok=True)
 
     def records(self) -> list[Record]:
-        """All records, here and below, sorted by name.
+        """All records, here and below, sorted by path.
 
         Raises:
             InputError: no such place, no record in it, or a record that cannot be read.

@@ -97,7 +97,7 @@ def results_table(records: list[Record], mixed: bool = False) -> pd.DataFrame:
 def environment_notes(records: list[Record]) -> list[str]:
     """One sentence per row of `results_table` whose runs were not all computed alike.
 
-    Device, threads, platform and versions may change a number in its last digits: no reason to
+    Device, platform and versions may change a number in its last digits: no reason to
     refuse the average, but one to say so beside it.
     """
     rows = _rows(records)
@@ -299,8 +299,6 @@ def _differing_environment(row: list[Record]) -> str:
 def _where(name: str, value: object) -> str:
     if name in ("device", "platform"):
         return f"on {value}"
-    if name == "threads":
-        return f"with {'an unknown number of' if value is None else value} threads"
     return f"with {name} {value}"
 
 

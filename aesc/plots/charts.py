@@ -1,0 +1,162 @@
+"""Charts of numbers: lines, tables as heat maps, and agreement of two columns."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from numpy.typing import ArrayLike
+
+from aesc.errors import InputError
+from aesc.metrics._input import as_array
+from aesc.plots._style import (
+    BLUE,
+    FAINT,
+    SMALL,
+    VERMILION,
+    WIDTH,
+    counted,
+    finish,
+    legend_below,
+    listed,
+    new_figure,
+    style,
+    wrapped,
+)
+
+_DARK = 0.55
+"""Share of the colour range below which text on a cell is light."""
+
+
+def lines(
+    x: Sequence[float],
+    series: Mapping[str, ArrayLike],
+    x_label: str,
+    y_label: str,
+    *,
+    log: bool = False,
+    reference: str | None = None,
+) -> Figure:
+    """Draw one line per series over common values of ``x``.
+
+    Args:
+        x: N numbers, rising; every one gets a tick where the scale is logarithmic.
+        series: N numbers by name, at least one series; NaN leaves a gap.
+        x_label: what ``x`` is, with its unit.
+        y_label: what the numbers are, with their unit.
+        log: logarithmic scales, for numbers above 0.
+        reference: name of a series that is drawn faint, such as an ideal or chance.
+
+    Raises:
+        InputError: series of another length than ``x`` or of none, or numbers that a logarithmic
+            scale cannot show.
+    """
+    places = as_array(x, "x").astype(np.float64)
+    values = {name: as_array(y, name).astype(np.float64) for name, y in series.items()}
+    if not values or any(y.shape != places.shape or places.ndim != 1 for y in values.values()):
+        raise InputError(f"Give every series {len(places)} numbers, one for each x.")
+    if log and min(places.min(), *(np.nanmin(y) for y in values.values())) <= 0:
+        raise InputError("A logarithmic scale shows numbers above 0 only: leave log out.")
+    with style():
+        figure, grid = new_figure(1, 1, (WIDTH * 0.8, 4.2))
+        axes = grid[0, 0]
+        for name, y in values.items():
+            look = {**FAINT, "zorder": 1} if name == reference else {"marker": "o", "markersize": 4}
+            axes.plot(places, y, label=name, **look)
+        axes.set(xlabel=x_label, ylabel=y_label)
+        axes.grid(True)
+        if log:
+            axes.set(xscale="log", yscale="log")
+            axes.xaxis.set_major_locator(FixedLocator(places))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        legend_below(axes)
+        return finish(
+            figure,
+            f"{y_label} over {x_label}, {counted(len(values), 'line')}: {listed(list(values))}.",
+        )
+
+
+def heat_table(
+    values: ArrayLike, rows: Sequence[str], columns: Sequence[str], label: str, center: float
+) -> Figure:
+    """Draw a table whose cells are coloured by their value, each with its number.
+
+    Args:
+        values: rows x columns numbers; NaN leaves a cell empty.
+        rows: names of the rows.
+        columns: names of the columns.
+        label: what the numbers are.
+        center: value without colour, such as 0.5 for an AUROC; above is blue, below orange.
+
+    Raises:
+        InputError: a table of another shape than its names, or without a number.
+    """
+    table = as_array(values, "values").astype(np.float64)
+    if table.shape != (len(rows), len(columns)) or np.isnan(table).all():
+        raise InputError(
+            f"values of shape {table.shape} do not fit {len(rows)} rows and {len(columns)} "
+            "columns: give one number for each cell."
+        )
+    reach = float(np.nanmax(np.abs(table - center))) or 1.0
+    with style():
+        size = (min(WIDTH, 1.6 + 0.8 * len(columns)), 1.3 + 0.42 * len(rows))
+        figure, grid = new_figure(1, 1, size)
+        axes = grid[0, 0]
+        picture = axes.imshow(
+            table, cmap="PuOr", vmin=center - reach, vmax=center + reach, aspect="auto"
+        )
+        axes.set_xticks(range(len(columns)), [wrapped(name, 0.8) for name in columns])
+        axes.set_yticks(range(len(rows)), [name.replace("_", " ") for name in rows])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        for (row, column), value in np.ndenumerate(table):
+            if np.isfinite(value):
+                strong = abs(value - center) > _DARK * reach
+                axes.text(
+                    column, row, f"{value:.2f}", ha="center", va="center", fontsize=SMALL,
+                    color="white" if strong else "black",
+                )  # fmt: skip
+        figure.colorbar(picture, label=label)
+        return finish(figure, f"{label} as a table: {listed(rows)} against {listed(columns)}.")
+
+
+def agreement(
+    published: Sequence[float], ours: Sequence[float], names: Sequence[str], label: str
+) -> Figure:
+    """Draw our numbers against published ones; on the diagonal they are equal.
+
+    Args:
+        published: N numbers.
+        ours: N numbers.
+        names: N names, written beside the points.
+        label: what the numbers are.
+
+    Raises:
+        InputError: lists of different or no length.
+    """
+    if not len(names) or not len(published) == len(ours) == len(names):
+        raise InputError("Give as many published numbers, numbers of ours and names, one at least.")
+    low = min(*published, *ours) - 0.03
+    high = max(*published, *ours) + 0.03
+    with style():
+        figure, grid = new_figure(1, 1, (5.2, 5.0))
+        axes = grid[0, 0]
+        axes.plot([low, high], [low, high], **FAINT, zorder=1, label="equal")
+        for x, y, name in zip(published, ours, names, strict=True):
+            axes.plot(x, y, "o", color=BLUE if y >= x else VERMILION)
+            left = x > (low + high) / 2
+            axes.annotate(
+                name.replace("_", " "), (x, y), xytext=(-6 if left else 6, 5 if y >= x else -11),
+                textcoords="offset points", ha="right" if left else "left", fontsize=SMALL,
+            )  # fmt: skip
+        axes.set(xlabel=f"{label}, published", ylabel=f"{label}, ours")
+        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        axes.grid(True)
+        above = sum(y >= x for x, y in zip(published, ours, strict=True))
+        return finish(
+            figure,
+            f"{label}, ours against published, {counted(len(names), 'point')}; "
+            f"{above} of them on or above the diagonal of equality.",
+        )

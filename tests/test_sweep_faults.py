@@ -1,0 +1,265 @@
+"""Sweeps that go wrong: killed kernels, workers and commands, Ctrl-C, full disks."""
+
+import fcntl
+import os
+import pty
+import resource
+import shutil
+import struct
+import subprocess
+import termios
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+import torch
+from test_sweep import command, environment, make_data, make_notebook, names, one_sentence, times
+
+from aesc.cli import main
+from aesc.experiment import Record
+from aesc.sweep import plan, sweep
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and limits")
+
+PATIENCE = 120
+"""Seconds after which a test gives up."""
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory) -> Path:
+    return make_notebook(tmp_path_factory.mktemp("notebook"))
+
+
+@pytest.fixture
+def toys(tmp_path) -> Path:
+    return make_data(tmp_path, "bolt", "nut", "slow", "dies", "bulky", "heavy")
+
+
+def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def pid_in(path: Path) -> int:
+    """The process that a slow run says it is, as soon as it says so."""
+    wait_for(lambda: path.exists() and path.read_text())
+    return int(path.read_text())
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all below it: the command, Dask's workers, the kernels."""
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def limits() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.endswith("_NUM_THREADS")}
+
+
+# Killed from outside
+
+
+def test_killed_kernels_and_workers_are_tried_again(notebook, toys, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    runs = plan(["slow", "dies", "bolt"], data=str(toys), seeds=[0])
+    runs += plan(["slow", "nut"], data=str(toys), seeds=[1])
+    killed = []
+
+    def kill() -> None:
+        kernel = psutil.Process(pid_in(toys / "slow0.pid"))
+        kernel.kill()
+        worker = psutil.Process(pid_in(toys / "slow1.pid")).parent()
+        worker.kill()
+        killed.extend([kernel, worker])
+        assert worker.pid != os.getpid()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    before = limits()
+    outcomes = sweep(runs, tmp_path / "out", notebook=notebook)
+    killer.join()
+    assert len(killed) == 2 and gone(killed)
+    assert limits() == before
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1 + 5, lines  # where to look, and a line a run
+    assert [o.record is not None for o in outcomes] == [True, False, True, True, True]
+    assert outcomes[1].error == "its kernel was killed 3 times (too little memory?)"
+    assert not outcomes[1].bad_input and (toys / "deaths").read_text().startswith("xxx")
+    assert names(tmp_path / "out") == sorted(
+        f"{run.name}{suffix}" for run in (*runs[:1], *runs[2:]) for suffix in (".ipynb", ".json")
+    )
+    for outcome in (*outcomes[:1], *outcomes[2:]):
+        path = tmp_path / "out" / outcome.config.name
+        assert Record.load(path.with_suffix(".json")) == outcome.record
+        nbformat.validate(nbformat.read(path.with_suffix(".ipynb"), as_version=4))
+
+
+class Terminal:
+    """A command in a terminal of its own, as somebody would type it."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.side, other = pty.openpty()
+        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
+        self.process = subprocess.Popen(
+            arguments,
+            env=environment(1),
+            stdin=other,
+            stdout=other,
+            stderr=other,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(other)
+        self.shown = b""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self.side, 4096)
+            except OSError:  # the terminal is closed
+                return
+            self.shown += data
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.side, keys)
+
+    def end(self) -> tuple[int, str]:
+        """Exit code, and what was on the terminal."""
+        code = self.process.wait(PATIENCE)
+        time.sleep(0.2)
+        return code, self.shown.decode()
+
+
+def test_killed_and_interrupted_sweep_goes_on_where_it_stopped(notebook, toys, tmp_path, capfd):
+    """First kill -9 in mid-run, then Ctrl-C in a terminal, then to the end."""
+    out = tmp_path / "out"
+    arguments = ["bolt", "slow", "--data", toys, "--seeds", 0, 1, "--jobs", 1]
+    line = command(*arguments, "--notebook", notebook, "--out", out)
+    bolt0, slow0, bolt1, slow1 = (
+        {f"{run.name}.ipynb", f"{run.name}.json"}
+        for run in plan(["bolt", "slow"], data=str(toys), seeds=[0, 1])
+    )
+
+    process = subprocess.Popen(line, env=environment(1), stderr=subprocess.DEVNULL)
+    kernel = pid_in(toys / "slow0.pid")
+    processes = family(process.pid)
+    assert kernel in [p.pid for p in processes]
+    process.kill()
+    process.wait()
+    wait_for(lambda: gone(processes), 10)
+    before = {path: t for path, t in times(out).items() if path.name in bolt0}
+    assert len(before) == 2
+
+    terminal = Terminal(line)
+    pid_in(toys / "slow1.pid")
+    processes = family(terminal.process.pid)
+    clock = len(terminal.shown)
+    time.sleep(2.5)
+    assert terminal.shown[clock:].count(b"\r") >= 2, "the bar stands still"
+    terminal.type(b"\x03")
+    code, shown = terminal.end()
+    assert code == 130 and "Traceback" not in shown, shown
+    assert shown.count("aesc: interrupted") == 1 and shown.rstrip().endswith("where it stopped")
+    assert "1 of 4 runs finished before" in shown and "3 of 4 runs done" in shown
+    wait_for(lambda: gone(processes), 10)
+    assert set(names(out)) == bolt0 | slow0 | bolt1
+    assert times(out).items() >= before.items()
+    before = times(out)
+
+    with pytest.raises(SystemExit) as stopped:
+        main(line[3:])
+    stdout, stderr = capfd.readouterr()
+    assert stopped.value.code == 0 and stdout == f"4 of 4 runs are finished in {out}\n"
+    assert "3 of 4 runs finished before" in stderr
+    assert times(out).items() >= before.items() and set(names(out)) == bolt0 | slow0 | bolt1 | slow1
+
+
+# No space
+
+
+def test_file_above_the_size_limit(notebook, toys, tmp_path):
+    """A limit of 1 MB a file, for the command and all that it starts."""
+    out = tmp_path / "out"
+    line = command("bulky", "heavy", "bolt", "--data", toys, "--notebook", notebook, "--out", out)
+    limit = (1_000_000, 1_000_000)
+    done = subprocess.run(
+        line,
+        env=environment(1),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )
+    assert done.returncode == 2 and done.stdout == f"1 of 3 runs are finished in {out}\n"
+    errors = [line for line in done.stderr.splitlines() if line.startswith("aesc: error: ")]
+    assert len(errors) == 2 and "Traceback" not in done.stderr, done.stderr
+    bulky, heavy, bolt = (out / r.name for r in plan(["bulky", "heavy", "bolt"], data=str(toys)))
+    reason = "(File too large): free some space"
+    one_sentence(errors[0], f"{bulky.name}: Cannot write {bulky}.ipynb {reason}")
+    one_sentence(errors[1], f"{heavy.name}: Cannot write {heavy}.safetensors {reason}")
+    check_nothing_half(out, bulky.name, bolt.name)
+
+
+def check_nothing_half(folder: Path, bulky: str, bolt: str) -> None:
+    """The record without its notebook, which did not fit, is whole; nothing else is left of it."""
+    assert names(folder) == sorted([f"{bolt}.ipynb", f"{bolt}.json", f"{bulky}.json"])
+    assert {Record.load(path).name for path in folder.glob("*.json")} == {bolt, bulky}
+
+
+ON_A_SMALL_DISK = """
+mkdir "$OUT" && mount -t tmpfs -o size=1m tmpfs "$OUT" || exit 77
+"$@" 2> "$OUT.first"; echo $? > "$OUT.code"
+cp -a "$OUT" "$OUT.left"
+mount -o remount,size=32m "$OUT"
+"$@" 2> "$OUT.second"; code=$?
+cp -a "$OUT" "$OUT.end"
+exit $code
+"""
+
+
+@pytest.fixture
+def small_disk() -> list[str]:
+    """A command that gives the next one mounts of its own, where the machine allows that."""
+    prefix = ["unshare", "--user", "--map-root-user", "--mount"]
+    probe = [*prefix, "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
+    if shutil.which("unshare") is None or subprocess.run(probe, capture_output=True).returncode:
+        pytest.skip("this machine lets no user mount a small disk")
+    return prefix
+
+
+def test_full_disk_then_space_again(small_disk, notebook, toys, tmp_path):
+    out = tmp_path / "out"
+    line = command("bulky", "bolt", "--data", toys, "--notebook", notebook, "--out", out)
+    done = subprocess.run(
+        [*small_disk, "sh", "-c", ON_A_SMALL_DISK, "sh", *line],
+        env={**environment(1), "OUT": str(out)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    code, first, left, end = (Path(f"{out}.{name}") for name in ("code", "first", "left", "end"))
+    bulky, bolt = (run.name for run in plan(["bulky", "bolt"], data=str(toys)))
+    assert code.read_text() == "2\n" and "Traceback" not in first.read_text(), first.read_text()
+    error = first.read_text().splitlines()[-1]
+    one_sentence(error, f"{bulky}: Cannot write {out / bulky}.ipynb (No space left on device)")
+    check_nothing_half(left, bulky, bolt)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"2 of 2 runs are finished in {out}\n")
+    assert names(end) == [
+        f"{name}{suffix}" for name in (bolt, bulky) for suffix in (".ipynb", ".json")
+    ]
+    for suffix in (".ipynb", ".json"):
+        kept, there = left / f"{bolt}{suffix}", end / f"{bolt}{suffix}"
+        assert kept.stat().st_mtime_ns == there.stat().st_mtime_ns
