@@ -4,7 +4,7 @@ from aesc.experiment.config import EMBEDDED, PRESETS, Preset, RunConfig
 from aesc.experiment.evaluate import evaluate
 from aesc.experiment.methods import METHODS, Method
 from aesc.experiment.record import Record
-from aesc.experiment.run import Experiment, environment
+from aesc.experiment.run import Experiment, environment, page_card
 
 __all__ = [
     "EMBEDDED",
@@ -17,4 +17,5 @@ __all__ = [
     "RunConfig",
     "environment",
     "evaluate",
+    "page_card",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -115,6 +116,12 @@ class MapMetrics(_Part):
     defects: dict[str, DefectType]
 
 
+def card(lines: Mapping[str, object]) -> str:
+    """A reproducibility card: what made a page or a record, as a Markdown table."""
+    rows = "\n".join(f"| {name} | {text} |" for name, text in lines.items())
+    return f"| reproducibility card | |\n|---|---|\n{rows}"
+
+
 class Record(_Part):
     """One run. Everything but ``duration`` is the same for the same run on the same machine."""
 
@@ -151,8 +158,7 @@ class Record(_Part):
         }
         if self.notes:
             lines["notes"] = self.notes
-        rows = "\n".join(f"| {name} | {text} |" for name, text in lines.items())
-        return f"| reproducibility card | |\n|---|---|\n{rows}"
+        return card(lines)
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all.

@@ -27,6 +27,7 @@ from aesc.experiment.record import (
     Method,
     Record,
     Training,
+    card,
 )
 from aesc.files import check_writable
 from aesc.noise import Corruption
@@ -223,6 +224,23 @@ class Experiment:
         start = time.perf_counter()
         yield
         self._seconds[step] += time.perf_counter() - start
+
+
+def page_card(**facts: object) -> str:
+    """The reproducibility card of a page without a record: its own facts, device and versions.
+
+    Args:
+        **facts: such as ``seed=0, data="embedded, washer"``.
+    """
+    where = environment(resolve_device())
+    versions = (f"{name} {getattr(where, name)}" for name in ("aesc", "torch", "numpy"))
+    return card(
+        {
+            **facts,
+            "device": where.device,
+            "versions": f"Python {where.python}, {', '.join(versions)}, {where.platform}",
+        }
+    )
 
 
 def environment(device: torch.device) -> Environment:

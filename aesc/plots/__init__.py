@@ -15,6 +15,7 @@ Input that cannot be drawn raises `aesc.errors.InputError`, before any figure is
 from aesc.plots._style import style
 from aesc.plots.charts import agreement, heat_table, lines
 from aesc.plots.evaluation import curves, histograms, per_defect_bars
+from aesc.plots.explorer import explorer
 from aesc.plots.images import corruption_figure, detections, gallery, overlay
 from aesc.plots.training import learning_curves
 
@@ -23,6 +24,7 @@ __all__ = [
     "corruption_figure",
     "curves",
     "detections",
+    "explorer",
     "gallery",
     "heat_table",
     "histograms",

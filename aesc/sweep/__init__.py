@@ -1,7 +1,7 @@
 """Many runs: planned, executed with papermill on all cores or a cluster, and put into tables."""
 
 from aesc.sweep.cluster import connect, from_specification
-from aesc.sweep.notebook import execute, find_notebook, run_notebook
+from aesc.sweep.notebook import execute, run_notebook
 from aesc.sweep.plan import plan
 from aesc.sweep.render import FORMATS, render
 from aesc.sweep.run import Outcome, sweep
@@ -25,7 +25,6 @@ __all__ = [
     "connect",
     "environment_notes",
     "execute",
-    "find_notebook",
     "from_specification",
     "paper_table",
     "plan",

@@ -17,23 +17,11 @@ from PIL import Image
 from aesc.errors import InputError, NotebookError, TrainingError
 from aesc.experiment import Experiment, Record, RunConfig
 from aesc.files import unwritable, whole_file
+from aesc.resources import resource
 
-NOTEBOOK = "06_evaluate_category.ipynb"
+NOTEBOOK = "notebooks/06_evaluate_category.ipynb"
 _BAD_INPUT = {error.__name__: error for error in (InputError, TrainingError)}
 _NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
-
-
-def find_notebook() -> Path:
-    """The category notebook: that of the installed package, else that of the checkout.
-
-    Raises:
-        InputError: neither is there.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "notebooks", package.parent / "notebooks"):
-        if (folder / NOTEBOOK).is_file():
-            return folder / NOTEBOOK
-    raise InputError(f"The notebook {NOTEBOOK} is missing beside {package}: install aesc again.")
 
 
 def check_notebook(path: Path) -> None:
@@ -67,7 +55,7 @@ def run_notebook(
     Experiment(config, out)  # refuses bad input before a kernel is started
     target = out / f"{config.name}.ipynb"
     parameters = {**config.model_dump(), "out": str(out)}
-    execute(notebook or find_notebook(), target, parameters, progress=progress)
+    execute(notebook or resource(NOTEBOOK), target, parameters, progress=progress)
     return Record.load(target.with_suffix(".json"))
 
 
