@@ -10,12 +10,12 @@ BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
 # The steps of `run` and `test` have an order, whatever -j says.
 .NOTPARALLEL:
-.PHONY: help env run test lint unit nbval book adopt clean
+.PHONY: help env run test lint unit nbval book browser notebooks zip address adopt clean
 
 help: ## List the targets
 	@echo "Usage: make <target> [PYTHON=python3.12] [VENV=.venv]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
 
 env: $(VENV)/.stamp-packages ## Create .venv with everything below (a second call does nothing)
 
@@ -27,9 +27,9 @@ run: env ## Train and evaluate every embedded category, then build the book from
 	@echo "== run 3/4: table"
 	$(BIN)/aesc table $(RUNS)
 	@echo "== run 4/4: book"
-	$(BIN)/python tools/build_book.py --runs $(RUNS)
+	$(BIN)/python -m tools.build_book --runs $(RUNS)
 
-test: lint unit nbval book ## Everything that must pass: the next four targets in this order
+test: lint unit nbval book browser ## Everything that must pass: the next five targets in this order
 
 lint: env ## Check style and layout with ruff
 	@echo "== lint"
@@ -38,7 +38,7 @@ lint: env ## Check style and layout with ruff
 
 unit: env ## Run the unit tests
 	@echo "== unit tests"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/browser
 
 nbval: env ## Execute every notebook and compare the outputs of its checked cells
 	@echo "== notebooks"
@@ -46,10 +46,23 @@ nbval: env ## Execute every notebook and compare the outputs of its checked cell
 
 book: env ## Build the book from the committed notebooks; a warning is an error
 	@echo "== book"
-	$(BIN)/python tools/build_book.py
+	$(BIN)/python -m tools.build_book
+
+browser: env ## Open the built book in a headless browser: offline, sliders, search, accessibility
+	@echo "== browser"
+	$(BIN)/python -m pytest tests/browser
+
+notebooks: env ## Execute the notebooks that are stale, and only those
+	$(BIN)/python -m tools.notebooks
+
+zip: book ## Pack the built book into dist/aesc-book.zip, to be read without a network
+	$(BIN)/python -c "import shutil; print(shutil.make_archive('dist/aesc-book', 'zip', '_build/html'))"
+
+address: env ## Say, or set with URL=..., the address of the repository in all pages
+	$(BIN)/python -m tools.address $(URL)
 
 adopt: env ## Make the last `make run` the committed one: notebooks, records, results table
-	$(BIN)/python tools/build_book.py --adopt $(RUNS)
+	$(BIN)/python -m tools.notebooks --adopt $(RUNS)
 
 clean: ## Remove what was built; the environment and runs/ stay
 	rm -rf _build dist .pytest_cache .ruff_cache .hypothesis

@@ -70,7 +70,7 @@ def measure(folder: Path, runs: int) -> dict[str, object]:
     warm_up = _swept(configs[:1], folder / "warm", notebook)
     with _Watch() as watch:
         seconds = _swept(configs, folder / "runs", notebook)
-    category = _category_notebook(folder)
+    category, megabytes = _category_notebook(folder)
     one, early, late = statistics.median(reference), *watch.early_and_late()
     per_run = (seconds - warm_up) / (runs - 1)
     return {
@@ -81,6 +81,7 @@ def measure(folder: Path, runs: int) -> dict[str, object]:
         "overhead_seconds_per_run": round(per_run - one, 3),
         "cluster_start_seconds": round(warm_up - one, 3),
         "category_notebook_seconds": round(category, 2),
+        "category_notebook_mb": round(megabytes, 2),
         "worker_early": early,
         "worker_late": late,
     }
@@ -101,12 +102,13 @@ def _notebook(cells: list[nbformat.NotebookNode]) -> nbformat.NotebookNode:
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-def _category_notebook(folder: Path) -> float:
-    """Seconds of a run of the category notebook besides data, training and scoring."""
+def _category_notebook(folder: Path) -> tuple[float, float]:
+    """Seconds of a run besides data, training and scoring, and megabytes of its notebook."""
     config = RunConfig.checked(category="washer", size=128, epochs=1, device="cpu")
     start = time.perf_counter()
     record = run_notebook(config, folder / "category", progress=False)
-    return time.perf_counter() - start - sum(vars(record.duration).values())
+    seconds = time.perf_counter() - start - sum(vars(record.duration).values())
+    return seconds, (folder / "category" / f"{config.name}.ipynb").stat().st_size / 1e6
 
 
 def _swept(configs: list[RunConfig], out: Path, notebook: Path) -> float:

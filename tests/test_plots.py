@@ -402,3 +402,65 @@ def test_charts_of_what_cannot_be_drawn_are_refused(draw: Callable, named: str) 
     with pytest.raises(InputError, match=named):
         draw()
     assert plt.get_fignums() == []
+
+
+def frames(widget: object) -> list[str]:
+    """The pictures below a slider."""
+    return [picture.value for picture in widget.children[1].children]
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What `plots.explorer` displays."""
+    shown: list[object] = []
+    monkeypatch.setattr("IPython.display.display", lambda *objects: shown.extend(objects))
+    return shown
+
+
+def grey_square(level: float, side: int) -> Figure:
+    return plots.gallery(np.linspace(0, level, side * side).reshape(1, side, side))
+
+
+def test_explorer_links_every_slider_to_its_pictures_in_the_browser(shown: list) -> None:
+    plots.explorer(grey_square, level=[0.1, 0.5, 0.9], side=[8, 16])
+    fallback, tab = shown
+    assert fallback.data.startswith("<noscript><img alt=") and "data:image/png" in fallback.data
+    for page, count in zip(tab.children, (3, 2), strict=True):
+        slider, stack = page.children
+        assert len(set(frames(page))) == count == len(slider.options)
+        assert stack.selected_index == slider.index == count // 2
+    assert plt.get_fignums() == []
+
+
+def test_explorer_draws_anew_with_all_sliders_where_they_are(shown: list) -> None:
+    plots.explorer(grey_square, level=[0.1, 0.5, 0.9], side=[8, 16])
+    level, side = shown[1].children
+    before = frames(side)
+    level.children[0].index = 0
+    side.children[0].index = 0
+    assert frames(side)[0] != before[0] and frames(side)[1] == before[1]
+
+
+def test_explorer_of_one_parameter_needs_no_tabs(shown: list) -> None:
+    plots.explorer(lambda level: grey_square(level, 8), level=[0.0, 1.0])
+    assert len(frames(shown[1])) == 2
+
+
+@pytest.mark.parametrize("values", [{}, {"level": [0.5]}])
+def test_explorer_without_a_choice_is_refused(values: dict) -> None:
+    with pytest.raises(InputError, match="two values"):
+        plots.explorer(grey_square, **values)
+
+
+def test_explorer_in_an_old_notebook_changes_the_picture_with_the_kernel(
+    shown: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ipywidgets 7, as in Colab, has no Stack."""
+    import ipywidgets
+
+    monkeypatch.delattr(ipywidgets, "Stack")
+    plots.explorer(lambda level: grey_square(level, 8), level=[0.0, 1.0])
+    slider, box = shown[1].children
+    first = box.children[0].value
+    slider.index = 0
+    assert len(box.children) == 1 and box.children[0].value != first

@@ -4,20 +4,23 @@ Without options the book shows the committed notebooks and records. With ``--run
 run: the notebooks and records in DIR (written by ``aesc sweep``) replace the committed ones of the
 same name, and the results table is executed anew. All of that happens in a copy under ``_build``:
 nothing that is committed changes, and an earlier ``_build/html`` stays until the new one is whole.
-``--adopt DIR`` does the same to the committed files themselves, and builds nothing.
 """
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from tools import offline
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 SOURCES = ("_config.yml", "_toc.yml", "book", "notebooks", "results", "benchmarks/results")
 SHOWN = ("aesc", "stain")
+PAGE = "notebooks/06_evaluate_category.ipynb"
 TABLE = "notebooks/07_results_table.ipynb"
 
 
@@ -59,8 +62,10 @@ def newest_notebooks(runs: Path) -> dict[str, Path]:
     return newest
 
 
-def overlay(runs: Path, staging: Path) -> None:
+def overlay(runs: Path, staging: Path) -> list[str]:
     """Put the executed notebooks and the records of ``runs`` over those in ``staging``.
+
+    Returns the categories whose notebooks were there.
 
     Raises BookError when ``runs`` holds no finished notebook of an embedded category.
     """
@@ -73,11 +78,26 @@ def overlay(runs: Path, staging: Path) -> None:
     for category, notebook in executed.items():
         target = staging / "notebooks" / "categories" / f"{category}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(notebook, target)
+        text = notebook.read_text(encoding="utf-8")
+        target.write_text(relocated(text, category), encoding="utf-8")
     records = staging / "results" / "embedded"
     records.mkdir(parents=True, exist_ok=True)
     for record in runs.glob("*.json"):
         shutil.copy2(record, records / record.name)
+    return list(executed)
+
+
+def relocated(text: str, category: str) -> str:
+    """A category notebook's text, named, its links one folder deeper, to itself in Colab."""
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            source = "".join(cell["source"])
+            source = re.sub(r"\]\((?!\w+:|#)", "](../", source)
+            source = re.sub(r"^# .*", rf"\g<0>: {category}", source, count=1)
+            source = source.replace(PAGE, f"notebooks/categories/{category}.ipynb")
+            cell["source"] = source.splitlines(keepends=True)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
 def render(staging: Path, work: Path, html: Path) -> int:
@@ -112,22 +132,16 @@ def show_run(runs: Path, folder: Path) -> None:
 def main() -> int:
     """Return the exit code: 0 with the book built, 1 or Jupyter Book's own code without."""
     parser = argparse.ArgumentParser(description="Build the book into _build/html.")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
+    parser.add_argument(
         "--runs", type=Path, metavar="DIR", help="show this run instead of the committed one"
-    )
-    which.add_argument(
-        "--adopt", type=Path, metavar="DIR", help="make this run the committed one; build nothing"
     )
     options = parser.parse_args()
     staging = BUILD / "source"
     try:
-        if options.adopt is not None:
-            show_run(options.adopt, ROOT)
-            return 0
         stage(ROOT, staging)
         if options.runs is not None:
             show_run(options.runs, staging)
+        offline.use(staging, BUILD / "vendor")
     except BookError as error:
         print(f"build_book: {error}", file=sys.stderr)
         return 1

@@ -17,9 +17,13 @@ from aesc.plots.charts import agreement, heat_table, lines
 from aesc.plots.evaluation import curves, histograms, per_defect_bars
 from aesc.plots.explorer import explorer
 from aesc.plots.images import corruption_figure, detections, gallery, overlay
+from aesc.plots.outlines import Outline, outlines
+from aesc.plots.overlays import overlays
+from aesc.plots.pixels import pixel_histograms
 from aesc.plots.training import learning_curves
 
 __all__ = [
+    "Outline",
     "agreement",
     "corruption_figure",
     "curves",
@@ -30,7 +34,10 @@ __all__ = [
     "histograms",
     "learning_curves",
     "lines",
+    "outlines",
     "overlay",
+    "overlays",
     "per_defect_bars",
+    "pixel_histograms",
     "style",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -38,10 +39,8 @@ def explorer(draw: Callable[..., Figure], **values: Sequence[Any]) -> None:
     from IPython.display import HTML, display
 
     middle = {name: choices[len(choices) // 2] for name, choices in values.items()}
-    picture, label = _picture(draw(**middle))
-    encoded = base64.b64encode(picture).decode()
     display(
-        HTML(f'<noscript><img alt="{label}" src="data:image/png;base64,{encoded}"></noscript>'),
+        HTML(f"<noscript>{_picture(draw(**middle))}</noscript>"),
         _Sliders(ipywidgets, draw, values, middle).widget,
     )
 
@@ -70,10 +69,9 @@ class _Sliders:
     def _page(self, name: str, middle: Mapping[str, Any]) -> Any:
         """One slider above the pictures of its values."""
         choices = self.values[name]
-        pictures = []
-        for value in choices:
-            png, label = _picture(self.draw(**{**middle, name: value}))
-            pictures.append(self.kit.Image(value=png, format="png", alt=label))
+        pictures = [
+            self.kit.HTML(_picture(self.draw(**{**middle, name: value}))) for value in choices
+        ]
         slider = self.kit.SelectionSlider(
             options=[(_text(value), index) for index, value in enumerate(choices)],
             index=len(choices) // 2,
@@ -103,21 +101,22 @@ class _Sliders:
     def _redraw(self, picture: Any) -> None:
         """Draw a picture with all sliders where they are."""
         now = {name: self.values[name][s.index] for name, s in self.sliders.items()}
-        picture.value, _ = _picture(self.draw(**now))
+        picture.value = _picture(self.draw(**now))
 
 
-def _picture(figure: Figure) -> tuple[bytes, str]:
-    """A figure as PNG of few colours, and its label; the figure is closed."""
+def _picture(figure: Figure) -> str:
+    """A figure as an HTML image of few colours, with its label; the figure is closed."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    label = figure.get_label()
+    label = html.escape(figure.get_label())
     plt.close(figure)
     buffer.seek(0)
     small = io.BytesIO()
     Image.open(buffer).convert("RGB").quantize(_COLOURS, Image.Quantize.MEDIANCUT).save(
         small, "PNG", optimize=True
     )
-    return small.getvalue(), label
+    encoded = base64.b64encode(small.getvalue()).decode()
+    return f'<img alt="{label}" src="data:image/png;base64,{encoded}">'
 
 
 def _text(value: Any) -> str:

@@ -110,7 +110,7 @@ def execute(
 
 
 def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Drop wall-clock times and progress bars, which say nothing later; make the figures small."""
+    """Drop what says nothing later, such as times and progress bars; make the figures small."""
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
@@ -120,7 +120,16 @@ def _clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             for data in (output.get("data", {}) for output in cell.outputs):
                 if "image/png" in data:
                     data["image/png"] = _smaller(data["image/png"])
-    return notebook
+    return _with_stable_widgets(notebook)
+
+
+def _with_stable_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Number the widgets, whose names are otherwise others in every execution."""
+    text = nbformat.writes(notebook)
+    for kind in notebook.metadata.get("widgets", {}).values():
+        for number, name in enumerate(kind.get("state", {})):
+            text = text.replace(name, f"{number:032x}")
+    return nbformat.reads(text, as_version=4)
 
 
 def _smaller(png: str) -> str:
