@@ -18,7 +18,7 @@ import nbformat
 import pytest
 import yaml
 
-from tools import address, build_book, freshness, notebooks, offline
+from tools import address, build_book, freshness, glance, notebooks, offline
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERY = sorted([*notebooks.pages(), *notebooks.CATEGORIES.glob("*.ipynb")])
@@ -349,3 +349,27 @@ def test_texts_are_spelled_right(tmp_path):
     command = [sys.executable, "-m", "codespell_lib", "--ignore-words-list", "planed"]
     done = subprocess.run([*command, *texts], capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("", 0)
+
+
+# Results at a glance
+
+
+def test_first_page_and_readme_show_the_records():
+    text = glance.table(ROOT / "results")
+    assert (ROOT / glance.PAGE).read_text(encoding="utf-8") == text, "python -m tools.glance"
+    readme = (ROOT / glance.README).read_text(encoding="utf-8")
+    assert glance.between_marks(readme, text) == readme, "python -m tools.glance"
+
+
+def test_glance_averages_seeds_then_categories(tmp_path):
+    """Against the records themselves, averaged by hand."""
+    values: dict[str, list[float]] = {}
+    for path in (ROOT / "results" / "embedded").glob("*.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        method = record["method"]
+        if (method["model"], method["corruption"], method["preset"]) == ("aesc", "stain", "quick"):
+            auroc = record["metrics"]["residual"]["image"]["l2"]["auroc"]
+            values.setdefault(record["data"]["category"], []).append(auroc)
+    mean = sum(sum(v) / len(v) for v in values.values()) / len(values)
+    (row,) = (r for r in glance.table(ROOT / "results").splitlines() if "embedded" in r)
+    assert f"| {mean:.3f} " in row and f"{len(values)} categories" in row

@@ -120,11 +120,13 @@ def render(staging: Path, work: Path, html: Path) -> int:
 
 
 def show_run(runs: Path, folder: Path) -> None:
-    """Put the run in ``runs`` into the book in ``folder`` and execute its results table anew."""
+    """Put the run in ``runs`` into the book in ``folder`` and make its tables of results anew."""
     # Only a run needs the package and torch; the committed book builds without them.
     from aesc.sweep import execute
+    from tools import glance
 
     overlay(runs, folder)
+    glance.write(folder)
     table = folder / TABLE
     execute(table, table, folder=table.parent)
 

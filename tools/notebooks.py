@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools import freshness
+from tools import freshness, glance
 from tools.build_book import overlay
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +51,7 @@ def adopt(runs: Path) -> None:
     """Make the category notebooks and records of a run the committed ones."""
     for name in overlay(runs, ROOT):
         freshness.stamp(CATEGORIES / f"{name}.ipynb")
+    glance.write(ROOT)
 
 
 def _stale(path: Path) -> bool:
