@@ -71,6 +71,17 @@ def test_the_middle_pixel_lies_at_the_centre() -> None:
     assert right.images[0].get_extent() == [-30.5, 30.5, 24.5, -24.5]
 
 
+def test_a_raster_with_nothing_filled_is_shown_as_a_whole() -> None:
+    (axes,) = plots.outlines({"empty": Outline(pixels=np.zeros((9, 9)))}).axes
+    assert axes.get_xlim()[1] > 4 and axes.get_ylim()[0] > 4
+
+
+def test_a_flat_outline_gets_a_flat_figure() -> None:
+    flat = plots.outlines({"flat": Outline(CIRCLE * [0.3, 1.0])})
+    whole = plots.outlines({"round": Outline(CIRCLE)})
+    assert flat.get_size_inches()[1] < whole.get_size_inches()[1]
+
+
 def test_every_move_has_an_arrow() -> None:
     (axes,) = FIGURES["moves"]().axes
     arrows = [text for text in axes.texts if getattr(text, "arrow_patch", None) is not None]

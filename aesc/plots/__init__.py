@@ -14,9 +14,11 @@ Input that cannot be drawn raises `aesc.errors.InputError`, before any figure is
 
 from aesc.plots._style import style
 from aesc.plots.charts import agreement, heat_table, lines
+from aesc.plots.dumbbells import dumbbells
 from aesc.plots.evaluation import curves, histograms, per_defect_bars
 from aesc.plots.explorer import explorer
 from aesc.plots.images import corruption_figure, detections, gallery, overlay
+from aesc.plots.network import Stage, network
 from aesc.plots.outlines import Outline, outlines
 from aesc.plots.overlays import overlays
 from aesc.plots.pixels import pixel_histograms
@@ -24,16 +26,19 @@ from aesc.plots.training import learning_curves
 
 __all__ = [
     "Outline",
+    "Stage",
     "agreement",
     "corruption_figure",
     "curves",
     "detections",
+    "dumbbells",
     "explorer",
     "gallery",
     "heat_table",
     "histograms",
     "learning_curves",
     "lines",
+    "network",
     "outlines",
     "overlay",
     "overlays",

@@ -58,15 +58,17 @@ def outlines(panels: Mapping[str, Outline]) -> Figure:
     if not 1 <= len(panels) <= 2:
         raise InputError(f"There are {len(panels)} panels to draw: give one or two.")
     checked = {title: _checked(panel) for title, panel in panels.items()}
-    reach = max(_reach(parts) for parts in checked.values())
+    down, right = np.max([_reach(parts) for parts in checked.values()], axis=0)
     with style():
         wide = len(checked) == 2
-        size = (WIDTH, WIDTH / 2 + 0.4) if wide else (WIDTH * 0.62, WIDTH * 0.62)
-        figure, grid = new_figure(1, len(checked), size)
+        width = WIDTH if wide else WIDTH * 0.7
+        # The height that leaves no empty bands beside panels of equal scale in both directions.
+        height = (width / len(checked) - 0.7) * down / right + 0.9
+        figure, grid = new_figure(1, len(checked), (width, min(max(height, 2.0), WIDTH)))
         for axes, (title, parts) in zip(grid[0], checked.items(), strict=True):
             _panel(axes, parts, numbered=not wide)
             axes.set(title=title, xlabel="x, pixels", aspect="equal")
-            axes.set(xlim=(-reach, reach), ylim=(reach, -reach))
+            axes.set(xlim=(-right, right), ylim=(down, -down))
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         grid[0, 0].set_ylabel("y, pixels")
@@ -88,11 +90,16 @@ def _checked(panel: Outline) -> dict[str, NDArray[Any]]:
     return parts
 
 
-def _reach(parts: Mapping[str, NDArray[Any]]) -> float:
-    """Half the side of the square that holds everything, with room for the numbers."""
-    far = [np.abs(array).max() for name, array in parts.items() if name != "pixels"]
-    far += [max(parts["pixels"].shape) / 2] if "pixels" in parts else []
-    return 1.15 * float(max(far))
+def _reach(parts: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """Half the height and width of what holds everything, with room for the numbers."""
+    far = [np.abs(array).max(axis=0) for name, array in parts.items() if name != "pixels"]
+    if "pixels" in parts:
+        middle = np.array(parts["pixels"].shape) // 2
+        filled = np.argwhere(parts["pixels"] != 0)
+        # With nothing filled, the whole raster is what there is to see.
+        far.append(np.abs(filled - middle).max(axis=0) if filled.size else middle)
+    farthest = np.max(far, axis=0)
+    return farthest + 0.15 * farthest.max() + 1.0
 
 
 def _panel(axes: Axes, parts: Mapping[str, NDArray[Any]], numbered: bool) -> None:

@@ -11,7 +11,7 @@ from aesc.plots._input import check_titles, image_batch, map_batch
 from aesc.plots._style import SMALL, WIDTH, counted, finish, new_figure, style, wrapped
 from aesc.plots.images import _colour_bar, _grid_size, _outline, _show, _show_map
 
-_CELL = 1.9
+_CELL = 1.5
 """Width of one picture, in inches, where the columns are few."""
 
 _LABEL = 0.3
