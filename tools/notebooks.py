@@ -22,7 +22,9 @@ RUNS = ROOT / "_build" / "notebooks"
 
 def pages() -> list[Path]:
     """The notebooks of the book but those of the categories, in the order of their names."""
-    return sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("book/*.ipynb")])
+    found = [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("book/*.ipynb")]
+    # While it runs or when it failed, a notebook has a second file.
+    return sorted(path for path in found if path.suffixes == [".ipynb"])
 
 
 def main() -> int:
