@@ -13,6 +13,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import re
 import sys
 from typing import Any
 
@@ -25,6 +26,7 @@ from sphinx.util.typing import stringify_annotation
 
 # Order of the handlers of a docstring; napoleon, which rewrites it, has the default of 500.
 BEFORE_NAPOLEON, AFTER_NAPOLEON = 400, 600
+_DOTTED = re.compile(r"(?<![\w.~])((?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*)")
 _LONGEST = 40
 _ONE_LINERS = ("property", "attribute", "data")
 _LINE = "aesc_api_first_line"
@@ -162,7 +164,9 @@ def show_first_line(
     """Put the first line back, and shorten the types of attributes that napoleon added."""
     if what in _ONE_LINERS and _LINE in lines:
         lines[lines.index(_LINE)] = app.env.temp_data.pop(_LINE)
-    lines[:] = map(_short, lines)
+    for index, line in enumerate(lines):
+        if line.startswith(":vartype "):
+            lines[index] = _DOTTED.sub(r"~\1", _short(line))
 
 
 def _short(text: str) -> str:
