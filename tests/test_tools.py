@@ -64,7 +64,7 @@ def test_first_code_cell_installs_the_package_where_it_is_missing(path):
 @pytest.mark.parametrize("path", EVERY, ids=named)
 def test_notebook_has_an_exercise_with_a_folded_solution(path):
     text = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"]
-    assert any(re.match(r"## Exercise", source) for source in text)
+    assert any(re.search(r"^## Exercise", source, re.MULTILINE) for source in text)
     solutions = [c for c in code_cells(path) if c.source.startswith("# Solution")]
     assert solutions and all("hide-cell" in c.metadata.tags for c in solutions)
 
@@ -117,6 +117,7 @@ RESULT = re.compile(
 ALLOWED = {
     # What the method or its source prescribes, and settings, are no results.
     "notebooks/02_stain_noise.ipynb": ("60 %", "20 %", "40 %", "12 %", "1 %", "2 %"),
+    "notebooks/04_training.ipynb": ("0.001", "0.003"),
 }
 
 

@@ -11,7 +11,7 @@ from aesc.experiment import METHODS
 from aesc.sweep import Store, results_table
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = "book/glance.md"
+PAGE = "book/_glance.md"
 README = "README.md"
 MARKS = ("<!-- results at a glance: python -m tools.glance -->\n", "<!-- end of results -->\n")
 LEVELS = {

@@ -6,15 +6,6 @@ const nameControls = () => {
     const entry = summary.closest("li")?.querySelector("a");
     summary.setAttribute("aria-label", `Pages below ${entry?.textContent.trim() ?? "this one"}`);
   }
-  // The bibliography calls itself a list, but has more in it than its items.
-  for (const part of document.querySelectorAll(".citation-list[role], .citation[role]")) {
-    part.removeAttribute("role");
-  }
-  // A long signature is set as a list of definitions without terms.
-  for (const list of document.querySelectorAll("dt.sig dl:not([role])")) {
-    list.setAttribute("role", "presentation");
-    list.querySelectorAll("dd").forEach((part) => part.setAttribute("role", "presentation"));
-  }
   for (const handle of document.querySelectorAll(".noUi-handle:not([aria-label])")) {
     const label = handle.closest(".widget-inline-hbox")?.querySelector(".widget-label");
     handle.setAttribute("aria-label", label?.textContent.trim() || "slider");
