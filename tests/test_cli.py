@@ -1,5 +1,6 @@
 """The command: exit codes, one-sentence errors, a run through the notebook, tables."""
 
+import functools
 import json
 import os
 import shutil
@@ -96,7 +97,9 @@ def test_interrupted_command_goes_on_where_it_stopped(stripes, tmp_path):
     command = [sys.executable, "-m", "aesc", "run", "stripes", "--data", config.data]
     command += ["--epochs", "2", "--passes", "2", "--device", "cpu", "--out", tmp_path / "cut"]
     checkpoint = tmp_path / "cut" / f"{config.name}.checkpoint"
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A shell's background job inherits a SIGINT that is ignored.
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
     while process.poll() is None and not checkpoint.exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
