@@ -210,6 +210,8 @@ def test_committed_notebook_was_executed_from_top_to_bottom(path: Path):
     # What a page prints on purpose goes to stdout; warnings and progress bars to stderr.
     assert not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
     assert not re.search(r"/(home|root|tmp|Users)/", text), "a path of somebody's machine"
+    code = "".join("".join(cell["source"]) for cell in cells)
+    assert not re.search(r"[\"'](/|[A-Z]:\\)\w", code), "a path of somebody's machine"
     assert len(text) < 1.5e6
 
 

@@ -325,6 +325,9 @@ def test_relocated_notebook_keeps_its_links():
             "06_evaluate_category.ipynb) [next](07_results_table.ipynb) [up](#title)"
         ),
         nbformat.v4.new_code_cell("x = '](07_results_table.ipynb)'"),
+        nbformat.v4.new_code_cell(
+            'seed = 0\nout = "/srv/runs"\n', metadata={"tags": ["injected-parameters"]}
+        ),
     ]
     text = nbformat.writes(nbformat.v4.new_notebook(cells=cells))
     moved = nbformat.reads(build_book.relocated(text, "cloth"), as_version=4)
@@ -333,6 +336,7 @@ def test_relocated_notebook_keeps_its_links():
         "categories/cloth.ipynb) [next](../07_results_table.ipynb) [up](#title)"
     )
     assert moved.cells[1].source == cells[1].source
+    assert moved.cells[2].source == 'seed = 0\nout = "../../runs"\n'
 
 
 # Spelling

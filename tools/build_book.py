@@ -88,15 +88,20 @@ def overlay(runs: Path, staging: Path) -> list[str]:
 
 
 def relocated(text: str, category: str) -> str:
-    """A category notebook's text, named, its links one folder deeper, to itself in Colab."""
+    """A category notebook's text, named, its links one folder deeper, to itself in Colab.
+
+    The folder that the run wrote to is one of that machine, and becomes that of a checkout.
+    """
     notebook = json.loads(text)
     for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if "injected-parameters" in cell["metadata"].get("tags", ()):
+            source = re.sub(r"^out = .*$", 'out = "../../runs"', source, flags=re.MULTILINE)
         if cell["cell_type"] == "markdown":
-            source = "".join(cell["source"])
             source = re.sub(r"\]\((?!\w+:|#)", "](../", source)
             source = re.sub(r"^# .*", rf"\g<0>: {category}", source, count=1)
             source = source.replace(PAGE, f"notebooks/categories/{category}.ipynb")
-            cell["source"] = source.splitlines(keepends=True)
+        cell["source"] = source.splitlines(keepends=True)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
