@@ -1,10 +1,13 @@
-"""A tiny data set that every test of a whole run uses."""
+"""What the tests of several files use: a tiny data set, the command, closed figures."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from aesc.cli import main
 
 
 def write(path: Path, pixels: np.ndarray) -> None:
@@ -36,3 +39,25 @@ def stripes(tmp_path_factory) -> Path:
             write(folder / f"test/{defect}/{i:03}.png", pixels)
             write(folder / f"ground_truth/{defect}/{i:03}_mask.png", mask)
     return folder
+
+
+@pytest.fixture
+def aesc(capfd):
+    """Call the command; returns its exit code, stdout and stderr."""
+
+    def call(*arguments) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(a) for a in arguments])
+        output = capfd.readouterr()
+        return stopped.value.code, output.out, output.err
+
+    return call
+
+
+@pytest.fixture
+def nothing_left_open() -> Iterator[None]:
+    """Close the figures of a test."""
+    yield
+    from matplotlib import pyplot as plt
+
+    plt.close("all")

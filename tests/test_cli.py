@@ -21,19 +21,6 @@ from aesc.experiment import Experiment, Record, RunConfig
 from aesc.synthetic import CATEGORIES
 
 
-@pytest.fixture
-def aesc(capfd):
-    """Call the command; returns its exit code, stdout and stderr."""
-
-    def call(*arguments) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main([str(a) for a in arguments])
-        output = capfd.readouterr()
-        return stopped.value.code, output.out, output.err
-
-    return call
-
-
 def refused(result: tuple[int, str, str], *named: str) -> None:
     """Exit code 2, and one error sentence that names what is wrong."""
     code, _, stderr = result

@@ -2,12 +2,13 @@
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from figure_checks import fits_its_page
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -43,10 +44,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left_open() -> Iterator[None]:
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -55,10 +53,7 @@ def test_every_figure_fits_its_page_is_described_and_the_only_one_left_open(name
     figure = FIGURES[name]()
     assert plt.get_fignums() == [figure.number]
     assert figure.get_label().endswith(".") and len(figure.get_label()) > 30
-    box = figure.get_tightbbox(figure.canvas.get_renderer())
-    width, height = figure.get_size_inches()
-    assert width <= 7.0
-    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
+    fits_its_page(figure)
     file = io.BytesIO()
     figure.savefig(file, dpi=100)
     assert 2_000 < file.tell() < 300_000

@@ -2,12 +2,13 @@
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from figure_checks import fits_its_page
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -102,20 +103,13 @@ def legend_texts(figure: Figure, panel: int) -> list[str]:
     return [text.get_text() for text in figure.axes[panel].get_legend().get_texts()]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left_open() -> Iterator[None]:
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_fits_its_page_and_is_small_enough_to_commit(name: str) -> None:
     figure = FIGURES[name]()
-    figure.canvas.draw()
-    box = figure.get_tightbbox(figure.canvas.get_renderer())
-    width, height = figure.get_size_inches()
-    assert width <= 7.0
-    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
+    fits_its_page(figure)
     file = io.BytesIO()
     figure.savefig(file, dpi=100)
     assert 2_000 < file.tell() < 300_000

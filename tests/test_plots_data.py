@@ -1,10 +1,11 @@
 """The figures of the pages on data and stains: outlines in the making, histograms of pixels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import matplotlib
 import numpy as np
 import pytest
+from figure_checks import fits_its_page
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -32,10 +33,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left_open() -> Iterator[None]:
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -44,11 +42,7 @@ def test_every_figure_fits_its_page_and_is_described(name: str) -> None:
     figure = FIGURES[name]()
     assert plt.get_fignums() == [figure.number]
     assert dict(plt.rcParams) == before
-    figure.canvas.draw()
-    box = figure.get_tightbbox(figure.canvas.get_renderer())
-    width, height = figure.get_size_inches()
-    assert width <= 7.0
-    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
+    fits_its_page(figure)
     assert figure.get_label().endswith(".") and len(figure.get_label()) > 20
 
 

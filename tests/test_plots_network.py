@@ -5,6 +5,7 @@ import itertools
 import matplotlib
 import pytest
 import torch
+from figure_checks import fits_its_page
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -44,10 +45,7 @@ def texts(figure: Figure) -> list[str]:
     return [text.get_text().replace(TIMES, "x") for text in figure.axes[0].texts]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left_open():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 
 @pytest.mark.parametrize(
@@ -58,11 +56,7 @@ def test_drawing_fits_the_page_and_is_described(depth: int, channels: int, skips
     figure = plots.network(*stages(AESc(channels, depth), 64), skips)
     assert plt.get_fignums() == [figure.number]
     assert dict(plt.rcParams) == before
-    figure.canvas.draw()
-    box = figure.get_tightbbox(figure.canvas.get_renderer())
-    width, height = figure.get_size_inches()
-    assert width <= 7.0
-    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
+    fits_its_page(figure)
     assert figure.get_label().endswith(".")
     assert f"{channels} x 64 x 64" in figure.get_label().replace(TIMES, "x")
 

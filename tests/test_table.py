@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aesc.cli import main
 from aesc.errors import InputError
 from aesc.experiment import Record
 from aesc.sweep.render import FORMATS, render
@@ -96,19 +95,6 @@ def saved(folder: Path, *records: Record) -> Path:
     for position, one in enumerate(records):
         one.save(folder / f"{position}.json")
     return folder
-
-
-@pytest.fixture
-def aesc(capsys):
-    """Call the command; returns its exit code, stdout and stderr."""
-
-    def call(*arguments) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main([str(a) for a in arguments])
-        output = capsys.readouterr()
-        return stopped.value.code, output.out, output.err
-
-    return call
 
 
 # Averages
