@@ -14,6 +14,7 @@ import torch
 from dask.distributed import LocalCluster
 from hypothesis import given
 from hypothesis import strategies as st
+from jupyter_core.utils import ensure_event_loop
 
 from aesc.cli import main
 from aesc.errors import InputError
@@ -113,7 +114,8 @@ def toys(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    """Somebody's cluster: two threads in one worker, in this process."""
+    """Somebody's cluster: two threads in one worker, in a process that used Jupyter before."""
+    ensure_event_loop()
     with LocalCluster(1, threads_per_worker=2, processes=False, dashboard_address=None) as running:
         yield running.scheduler_address
 
