@@ -22,6 +22,7 @@ from aesc.sweep.table import (
     METRICS,
     comparison_table,
     environment_notes,
+    full_length,
     paper_records,
     paper_table,
     results_table,
@@ -95,6 +96,18 @@ def saved(folder: Path, *records: Record) -> Path:
     for position, one in enumerate(records):
         one.save(folder / f"{position}.json")
     return folder
+
+
+# Which records
+
+
+@pytest.mark.parametrize(
+    ("preset", "epochs", "kept"),
+    [("quick", 9, False), ("quick", 10, True), ("quick", 11, True), ("standard", 23, False)],
+)
+def test_runs_cut_short_are_told_by_the_epochs_of_their_preset(preset, epochs, kept):
+    one = record(preset=preset, epochs=epochs)
+    assert full_length([one]) == [one] * kept
 
 
 # Averages

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from aesc.experiment import METHODS
-from aesc.sweep import Store, results_table
+from aesc.sweep import Store, full_length, results_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = "book/_glance.md"
@@ -27,7 +27,7 @@ def table(results: Path) -> str:
 
     A data set of several categories is averaged over them, each first over its seeds.
     """
-    rows = results_table(Store(results).records())
+    rows = results_table(full_length(Store(results).records()))
     rows = rows[(rows.model == "aesc") & (rows.corruption == "stain")]
     keys = ["dataset", "preset", "size", "images_seen"]
     lines = []

@@ -110,6 +110,7 @@ def heat_table(
         axes.set_xticks(range(len(columns)), [wrapped(name, 0.8) for name in columns])
         axes.set_yticks(range(len(rows)), [name.replace("_", " ") for name in rows])
         axes.tick_params(length=0)
+        axes.tick_params(axis="x", labelsize=SMALL)
         axes.spines[:].set_visible(False)
         for (row, column), value in np.ndenumerate(table):
             if np.isfinite(value):

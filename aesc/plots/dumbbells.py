@@ -12,6 +12,7 @@ from aesc.plots._style import (
     BLUE,
     FAINT,
     GREEN,
+    SMALL,
     VERMILION,
     WIDTH,
     counted,
@@ -19,6 +20,7 @@ from aesc.plots._style import (
     listed,
     new_figure,
     style,
+    wrapped,
 )
 
 _LOOKS = ((BLUE, "o"), (VERMILION, "D"), (GREEN, "s"))
@@ -61,7 +63,8 @@ def dumbbells(
                 axes.plot(values, rows, marker, color=colour, label=kind, linestyle="", zorder=3)
             if reference is not None:
                 axes.axvline(reference, **FAINT, zorder=1)
-            axes.set(title=title, xlabel=label, ylim=(len(names) - 0.5, -0.5))
+            axes.set_title(wrapped(title, 0.75 * WIDTH / len(panels)), fontsize=SMALL)
+            axes.set(xlabel=label, ylim=(len(names) - 0.5, -0.5))
             axes.set_yticks(rows, [""] * len(names))
             axes.tick_params(axis="y", length=0)
             axes.grid(True)

@@ -11,6 +11,7 @@ from aesc.sweep.table import (
     METRICS,
     comparison_table,
     environment_notes,
+    full_length,
     paper_table,
     results_table,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "environment_notes",
     "execute",
     "from_specification",
+    "full_length",
     "paper_table",
     "plan",
     "render",

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from aesc.errors import InputError
-from aesc.experiment import Record
+from aesc.experiment import PRESETS, Record
 from aesc.synthetic import CATEGORIES
 
 KEY = [
@@ -122,6 +122,11 @@ def paper_records(records: list[Record]) -> list[Record]:
     single image: its records never match.
     """
     return [r for r in _of_the_paper(records) if _published(r.method.model, r.method.corruption)]
+
+
+def full_length(records: list[Record]) -> list[Record]:
+    """The records whose training had at least the epochs of its preset; none was cut short."""
+    return [r for r in records if r.method.epochs >= PRESETS[r.method.preset].training.epochs]
 
 
 def comparison_table(records: list[Record], mixed: bool = False) -> pd.DataFrame:
