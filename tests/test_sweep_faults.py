@@ -5,6 +5,7 @@ import os
 import pty
 import resource
 import shutil
+import signal
 import struct
 import subprocess
 import termios
@@ -104,6 +105,12 @@ def test_killed_kernels_and_workers_are_tried_again(notebook, toys, tmp_path, mo
         nbformat.validate(nbformat.read(path.with_suffix(".ipynb"), as_version=4))
 
 
+def _as_a_shell_does() -> None:
+    """Take the terminal, and listen to Ctrl-C, which background jobs of a shell ignore."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A command in a terminal of its own, as somebody would type it."""
 
@@ -117,7 +124,7 @@ class Terminal:
             stdout=other,
             stderr=other,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_a_shell_does,
         )
         os.close(other)
         self.shown = b""
