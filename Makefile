@@ -84,6 +84,6 @@ $(VENV)/.stamp-torch: $(VENV)/.stamp-venv tools/install_torch.py
 	@touch $@
 
 $(VENV)/.stamp-packages: $(VENV)/.stamp-torch pyproject.toml
-	@echo "== installing the package and its tools into $(VENV) (about a minute)"
+	@echo "== installing the package and its tools into $(VENV) (some minutes, silently)"
 	$(BIN)/python -m pip install --disable-pip-version-check -qq --editable '.[dev]'
 	@touch $@

@@ -126,6 +126,7 @@ def _run(options: argparse.Namespace) -> int:
         return 1
     for kind in record.metrics:
         print(f"{config.name}  {kind} image AUROC {record.image_metrics(kind).auroc:.3f}")
+    print(f"notebook, record and weights: {options.out / config.name}.*")
     return 0
 
 

@@ -207,6 +207,12 @@ def test_unknown_category_lists_those_there_are(part, name):
         resolve_category(name, part)
 
 
+def test_folder_of_unsorted_images_is_told_how_to_sort_them(tmp_path):
+    save(tmp_path / "1.png", 0)
+    with pytest.raises(InputError, match=r"sort them into train/good, test/good and test/<defect"):
+        resolve_category("shoe", tmp_path)
+
+
 def test_category_of_a_missing_dataset_folder(tmp_path):
     with pytest.raises(InputError, match="nowhere is not a folder"):
         resolve_category("part", tmp_path / "nowhere")

@@ -46,10 +46,17 @@ def resolve_category(name: str, data: str | Path) -> Path:
         data: a dataset folder, which holds category folders, or the category folder itself.
 
     Raises:
-        InputError: there is no such category in ``data``; the message lists those there are.
+        InputError: there is no such category in ``data``; the message lists those there are, or
+            says how to sort the images that lie there.
     """
     known = _categories(data)
     if name not in known:
+        root = absolute(data)
+        if known == {root.name: root} and not _has_good_training(root):
+            raise InputError(
+                f"{data} holds images but no folders of a category: sort them into train/good, "
+                "test/good and test/<defect type>."
+            )
         names = ", ".join(sorted(known)) or "none"
         raise InputError(f"{data} has no category {name!r}; the categories there are: {names}.")
     return known[name]
