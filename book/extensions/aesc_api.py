@@ -153,7 +153,7 @@ def text_of_constant(module: str, name: str) -> list[str]:
 def hide_first_line(
     app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
 ) -> None:
-    """Put a placeholder for the first line of a property or a constant."""
+    """Put a mark in place of the first line of a property or a constant."""
     if what in _ONE_LINERS and lines:
         app.env.temp_data[_LINE], lines[0] = lines[0], _LINE
 
