@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jupyter_core.utils import ensure_event_loop
 
-from aesc.cli import main
 from aesc.errors import InputError
 from aesc.experiment import METHODS, Experiment, Record, RunConfig
 from aesc.sweep import Store, cluster, connect, plan, sweep
@@ -121,16 +120,14 @@ def scheduler() -> Iterator[str]:
 
 
 @pytest.fixture
-def aesc(capfd):
+def aesc(aesc):
     """Call ``aesc sweep``; returns its exit code, stdout, and the errors on stderr."""
 
     def call(*arguments) -> tuple[int, str, list[str]]:
-        with pytest.raises(SystemExit) as stopped:
-            main(["sweep", *map(str, arguments)])
-        output = capfd.readouterr()
-        assert "Traceback" not in output.err
-        errors = [line for line in output.err.splitlines() if line.startswith("aesc: error: ")]
-        return stopped.value.code, output.out, errors
+        code, stdout, stderr = aesc("sweep", *arguments)
+        assert "Traceback" not in stderr
+        errors = [line for line in stderr.splitlines() if line.startswith("aesc: error: ")]
+        return code, stdout, errors
 
     return call
 
