@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Where files are kept, and writing them so that a reader never sees half of one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import platformdirs
+
 from aesc.errors import InputError
+
+
+def cache_folder() -> Path:
+    """The folder for what can be made again: ``AESC_CACHE`` of the environment, or the user's."""
+    return Path(os.environ.get("AESC_CACHE") or platformdirs.user_cache_path("aesc"))
 
 
 @contextmanager

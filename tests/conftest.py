@@ -41,6 +41,12 @@ def stripes(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def no_image_cache(monkeypatch) -> None:
+    """Runs of the tests leave nothing in the user's cache."""
+    monkeypatch.setattr("aesc.experiment.run.image_cache", lambda: None)
+
+
 @pytest.fixture
 def aesc(capfd):
     """Call the command; returns its exit code, stdout and stderr."""

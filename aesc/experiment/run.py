@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from aesc.data import Category, load_category, resolve_category
+from aesc.data import Category, image_cache, load_category, resolve_category
+from aesc.data.stream import half_of_memory
 from aesc.device import device_name, resolve_device
 from aesc.errors import InputError
 from aesc.experiment.config import EMBEDDED, PRESETS, RunConfig
@@ -73,6 +74,9 @@ class Experiment:
     def category(self) -> Category:
         """The images, generated first when they are the embedded ones.
 
+        Training images that would take more than half of the memory are streamed from disk, which
+        changes no result; others are decoded once and kept (`aesc.data.image_cache`).
+
         Raises:
             InputError: images or masks that cannot be used, or no good and defective test images.
         """
@@ -89,6 +93,8 @@ class Experiment:
                 size=config.size,
                 channels=config.channels,
                 seed=config.seed,
+                memory=half_of_memory(self.device),
+                cache=image_cache(),
             )
         if len(set(category.labels.tolist())) < 2:
             raise InputError(

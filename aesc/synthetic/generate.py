@@ -4,7 +4,6 @@ Every image has a random generator of its own, so any of them can be rendered al
 of work does not matter. ``AESC_CACHE`` in the environment moves the cache folder.
 """
 
-import os
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,11 +13,11 @@ from typing import Literal
 
 import numpy as np
 import PIL.Image
-import platformdirs
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from aesc.errors import InputError
+from aesc.files import cache_folder
 from aesc.synthetic.objects import OBJECTS
 from aesc.synthetic.spec import Image, Mask, Spec
 from aesc.synthetic.textures import TEXTURES
@@ -125,8 +124,7 @@ def embedded(
     wanted = list(CATEGORIES) if names is None else list(dict.fromkeys(names))
     specs = [category_spec(name) for name in wanted]
     _check(size, seed)
-    base = Path(cache or os.environ.get("AESC_CACHE") or platformdirs.user_cache_path("aesc"))
-    root = base / "embedded" / f"v{VERSION}-{size}px-seed{seed}"
+    root = Path(cache or cache_folder()) / "embedded" / f"v{VERSION}-{size}px-seed{seed}"
     missing = [spec for spec in specs if not (root / spec.name).is_dir()]
     total = sum(COUNTS.total(spec) for spec in missing)
     silent = not (progress and missing)

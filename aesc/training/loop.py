@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from aesc.data.stream import ImageStream, batches_of
 from aesc.errors import InputError, TrainingError
 from aesc.noise import Corruption
 from aesc.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
@@ -26,11 +27,13 @@ from aesc.training.settings import History, TrainingSettings
 class Trainer:
     """Trains one network on one set of good images.
 
-    Images, corruption and loss stay on the device; the host waits for it once an epoch.
+    Images (unless streamed), corruption and loss stay on the device; the host waits for it once
+    an epoch.
 
     Args:
         model: trained in place, on ``device``. Its ``config`` says what it was built with.
-        train: N x C x H x W good images in [0, 1].
+        train: N x C x H x W good images in [0, 1], or a stream of them, which trains to the same
+            weights.
         validation: M x C x H x W good images that are never trained on. They are corrupted once,
             by the seed, so that the PSNR of two epochs can be compared.
         corruption: what the network learns to undo.
@@ -48,7 +51,7 @@ class Trainer:
     def __init__(
         self,
         model: nn.Module,
-        train: Tensor,
+        train: Tensor | ImageStream,
         validation: Tensor,
         corruption: Corruption,
         settings: TrainingSettings | None = None,
@@ -68,10 +71,12 @@ class Trainer:
         self.corruption = corruption
         self.loss = loss
         self.checkpoint = checkpoint
-        self.identity = self._identity(model, train, seed)
+        # Without a checkpoint nobody asks, and hashing the images takes time.
+        self.identity = {} if checkpoint is None else self._identity(model, train, seed)
         # Channels-last is the layout in which the convolutions of small feature maps run fastest.
         self.model = model.to(self.device, memory_format=torch.channels_last)
-        self.train_images = train.to(self.device)
+        self.train_count = len(train)
+        self.batches_at = batches_of(train, self.device)
         self.validation = validation.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
         self.validation_corrupted, _ = corruption(self.validation, self.generator)
@@ -127,30 +132,41 @@ class Trainer:
         self.model.load_state_dict(self.best)
         return self.history
 
+    def step(self, clean: Tensor) -> Tensor:
+        """Train on one batch: corrupt, reconstruct, compare, move the weights.
+
+        Args:
+            clean: B x C x H x W good images in [0, 1], on the device. The network is in training
+                mode.
+
+        Returns:
+            The loss, on the device.
+        """
+        clean = clean.contiguous(memory_format=torch.channels_last)
+        corrupted, _ = self.corruption(clean, self.generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss(self._reconstruct(corrupted), clean)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return loss.detach()
+
     def _epoch(self, bar: tqdm) -> float:
         """One epoch of batches; returns the mean loss."""
         self.model.train()
         total = torch.zeros((), device=self.device)
-        for index in self._order():
-            clean = self.train_images[index].contiguous(memory_format=torch.channels_last)
-            corrupted, _ = self.corruption(clean, self.generator)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss = self.loss(self._reconstruct(corrupted), clean)
-            self.scaler.scale(loss).backward()
-            self.scaler.step(self.optimizer)
-            self.scaler.update()
-            total += loss.detach()
+        for clean in self.batches_at(self._order()):
+            total += self.step(clean)
             bar.update()
         return (total / self.settings.batches).item()
 
     def _order(self) -> Tensor:
         """Batches x batch size of image indices: as many shuffled passes as the epoch needs."""
         batches, size = self.settings.batches, self.settings.batch_size
-        count = len(self.train_images)
-        passes = math.ceil(batches * size / count)
+        passes = math.ceil(batches * size / self.train_count)
         order = torch.cat(
             [
-                torch.randperm(count, generator=self.generator, device=self.device)
+                torch.randperm(self.train_count, generator=self.generator, device=self.device)
                 for _ in range(passes)
             ]
         )
@@ -216,10 +232,13 @@ class Trainer:
         self.generator.set_state(checkpoint.tensors["generator"])
         self.history = History(**checkpoint.numbers["history"])
 
-    def _identity(self, model: nn.Module, train: Tensor, seed: int) -> dict[str, Any]:
+    def _identity(self, model: nn.Module, train: Tensor | ImageStream, seed: int) -> dict[str, Any]:
         """What must agree for a resume. Not the epochs: a finished training may be prolonged."""
         settings = {k: v for k, v in asdict(self.settings).items() if k != "epochs"}
-        digest = hashlib.sha256(train.cpu().contiguous().numpy().tobytes()).hexdigest()
+        if isinstance(train, ImageStream):
+            digest = train.identity
+        else:
+            digest = hashlib.sha256(train.cpu().contiguous().numpy()).hexdigest()
         return {
             "network": f"{type(model).__name__} {model.config}",
             "corruption": repr(self.corruption),
