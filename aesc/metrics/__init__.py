@@ -134,7 +134,7 @@ def aupro(maps: ArrayLike, masks: ArrayLike, limit: float = 0.3) -> float:
         InputError: also for a limit outside (0, 1].
     """
     check_limit(limit)
-    return _aupro(_rank_pixels(*maps_and_masks(maps, masks)), limit)
+    return _aupro(_rank_pixels(*maps_and_masks(maps, masks), limit), limit)
 
 
 def image_metrics(scores: ArrayLike, labels: ArrayLike) -> dict[str, float | None]:
@@ -159,8 +159,10 @@ def pixel_metrics(maps: ArrayLike, masks: ArrayLike, limit: float = 0.3) -> dict
     return {**_summary(ranking), "aupro": _or_none(_aupro(ranking, limit))}
 
 
-def _rank_pixels(maps: NDArray[np.floating], masks: NDArray[np.bool_]) -> Ranking:
-    return rank(maps, masks, region_weights(masks))
+def _rank_pixels(
+    maps: NDArray[np.floating], masks: NDArray[np.bool_], limit: float = 1.0
+) -> Ranking:
+    return rank(maps, masks, region_weights(masks), limit)
 
 
 def _summary(ranking: Ranking) -> dict[str, float | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -98,6 +99,19 @@ def normal(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> 
     return draws.to(device=like.device, dtype=like.dtype)
 
 
+def few(numbers: Sequence[float], like: Tensor) -> Tensor:
+    """A tensor of a few numbers, of the type and device of ``like``.
+
+    They are written there by the device itself; a copy would make the host wait.
+    """
+    return torch.stack([like.new_full((), number) for number in numbers])
+
+
+def count_is_free(values: Tensor) -> bool:
+    """Whether the host can count values without waiting for another device: on the CPU."""
+    return values.device.type == "cpu"
+
+
 class Window:
     """One small window per image, always inside the image, in which a corruption is drawn.
 
@@ -108,12 +122,12 @@ class Window:
 
     def __init__(self, images: Tensor, centre: Tensor, half: float) -> None:
         """Place windows of at least ``2 * half + 1`` pixels around ``centre`` (B x 2, y and x)."""
-        sides = torch.tensor(images.shape[2:], device=images.device)
         self.shape = tuple(min(2 * math.ceil(half) + 1, side) for side in images.shape[2:])
-        shape = torch.tensor(self.shape, device=images.device)
+        start = centre.round().long()
+        shape = few(self.shape, start)
         # Moved inwards at the image's border: every index below is then valid and unique.
-        start = (centre.round().long() - shape // 2).clamp(min=0)
-        self.start = torch.minimum(start, sides - shape)
+        start = (start - shape // 2).clamp(min=0)
+        self.start = torch.minimum(start, few(images.shape[2:], start) - shape)
         self.images = images
 
     def local(self, positions: Tensor) -> Tensor:
@@ -143,24 +157,31 @@ class Window:
         Returns:
             Painted images B x C x H x W, and the mask B x 1 x H x W where opacity is above 0.
         """
-        batch, channels, height, width = self.images.shape
-        index = self._flat_index(width)
-        mask = torch.zeros(batch, height * width, dtype=torch.bool, device=self.images.device)
-        mask.scatter_(1, index, opacity.flatten(1) > 0)
+        image, row, column = self._pixels(opacity)
+        first_row, first_column = self.start[image].unbind(-1)
+        place = image, slice(None), first_row + row, first_column + column
+        alpha = opacity[image, row, column].unsqueeze(-1)
+        mask = torch.zeros_like(
+            self.images[:, :1], dtype=torch.bool, memory_format=torch.contiguous_format
+        )
+        mask[place] = alpha > 0
 
+        shape = (*self.images.shape[:2], *self.shape)
+        noise = normal(shape, generator, self.images)[image, :, row, column]
+        colour = noise.mul_(grain).add_(grey[image].unsqueeze(-1)).clamp_(0, 1)
         painted = self.images.clone(memory_format=torch.contiguous_format)
-        flat = painted.view(batch, channels, height * width)
-        index = index.unsqueeze(1).expand(-1, channels, -1)
-        old = flat.gather(2, index)
-        noise = normal(tuple(old.shape), generator, old)
-        colour = (grey.view(-1, 1, 1) + grain * noise).clamp(0, 1)
-        alpha = opacity.flatten(1).unsqueeze(1)
+        old = painted[place]
         # `where` keeps untouched pixels bit for bit, which a blend with weight 0 would not promise.
-        flat.scatter_(2, index, torch.where(alpha > 0, torch.lerp(old, colour, alpha), old))
-        return painted, mask.view(batch, 1, height, width)
+        painted[place] = torch.where(alpha > 0, torch.lerp(old, colour, alpha), old)
+        return painted, mask
 
-    def _flat_index(self, width: int) -> Tensor:
-        """Index (B x h*w) of every window pixel in the flattened image."""
-        rows = self.start[:, :1] + torch.arange(self.shape[0], device=self.start.device)
-        columns = self.start[:, 1:] + torch.arange(self.shape[1], device=self.start.device)
-        return (rows.unsqueeze(2) * width + columns.unsqueeze(1)).flatten(1)
+    def _pixels(self, opacity: Tensor) -> tuple[Tensor, ...]:
+        """Image, row and column of the pixels of the windows (B x h x w) that are to be painted.
+
+        On the CPU those that are not transparent, a few in a hundred. On other devices all, as
+        three axes: the host would have to wait for the number of the others.
+        """
+        if count_is_free(opacity):
+            return opacity.nonzero(as_tuple=True)
+        image, row, column = (torch.arange(n, device=opacity.device) for n in opacity.shape)
+        return image.view(-1, 1, 1), row.view(1, -1, 1), column.view(1, 1, -1)

@@ -14,6 +14,8 @@ import torch
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
+from aesc.noise.base import count_is_free
+
 SAMPLES = 10
 """Vertices drawn per point of the outline, as in the authors' code."""
 
@@ -55,25 +57,26 @@ def closed_curve(points: Tensor, samples: int = SAMPLES) -> Tensor:
         B x (P * samples) x 2; every ``samples``-th vertex is a point, and the last vertex joins
         the first.
     """
-    matrix = _spline_matrix(points.shape[1], samples).to(points)
-    return matrix @ points
+    return _spline_matrix(points.shape[1], samples, points.device, points.dtype) @ points
 
 
 @lru_cache(maxsize=32)
-def _spline_matrix(points: int, samples: int) -> Tensor:
-    """A periodic spline is linear in its points: one matrix (P*samples x P) evaluates any batch."""
+def _spline_matrix(points: int, samples: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """A periodic spline is linear in its points: one matrix (P*samples x P) evaluates any batch.
+
+    It stays on the device: a copy for every batch would make the host wait.
+    """
     knots = np.arange(points + 1)
     unit = np.eye(points)[np.r_[0:points, 0]]
     spline = CubicSpline(knots, unit, bc_type="periodic")
-    return torch.from_numpy(spline(np.arange(points * samples) / samples))
+    return torch.from_numpy(spline(np.arange(points * samples) / samples)).to(device, dtype)
 
 
 def fill(vertices: Tensor, height: int, width: int) -> Tensor:
     """Fill closed polygons by the winding rule, all of them at once.
 
     For each row, an edge that crosses it adds +1 or -1 from the crossing to the right; the running
-    sum along the row is the winding number. The number of operations is that of edges times rows
-    plus pixels, with no loop over either.
+    sum along the row is the winding number. There is no loop over polygons, edges or rows.
 
     Args:
         vertices: B x V x 2 in pixels; parts outside the raster are cut off.
@@ -83,17 +86,37 @@ def fill(vertices: Tensor, height: int, width: int) -> Tensor:
     Returns:
         B x height x width, boolean: pixel centres inside the polygon.
     """
-    y0, x0 = vertices.unsqueeze(3).unbind(2)
-    y1, x1 = vertices.roll(-1, dims=1).unsqueeze(3).unbind(2)
-    row = torch.arange(height, device=vertices.device, dtype=vertices.dtype)
-    crosses = (y0 <= row) != (y1 <= row)
+    pairs = _crossings if count_is_free(vertices) else _all_pairs
+    polygon, row, start, end = pairs(vertices, vertices.roll(-1, dims=1), height)
+    (y0, x0), (y1, x1) = start.unbind(-1), end.unbind(-1)
     rise = torch.where(y1 == y0, torch.ones_like(y0), y1 - y0)
     x = x0 + (row - y0) / rise * (x1 - x0)
     first_column = x.ceil().clamp(0, width).long()
-    turn = torch.where(crosses, (y1 > y0).int() * 2 - 1, 0).to(torch.int32)
+    turn = (y0 <= row).int() - (y1 <= row).int()
 
-    batch = vertices.shape[0]
-    winding = turn.new_zeros(batch, height * (width + 1))
-    row_start = torch.arange(height, device=vertices.device) * (width + 1)
-    winding.scatter_add_(1, (first_column + row_start).flatten(1), turn.flatten(1))
-    return winding.view(batch, height, width + 1).cumsum(2)[..., :-1] != 0
+    winding = turn.new_zeros(len(vertices) * height * (width + 1))
+    place = (polygon * height + row.long()) * (width + 1) + first_column
+    winding.scatter_add_(0, place.flatten(), turn.flatten())
+    return winding.view(-1, height, width + 1).cumsum(2)[..., :-1] != 0
+
+
+def _all_pairs(start: Tensor, end: Tensor, height: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Every edge (B x V x 1 x 2) with every row (1 x 1 x height), crossing or not."""
+    polygon = torch.arange(len(start), device=start.device).view(-1, 1, 1)
+    row = torch.arange(height, device=start.device, dtype=start.dtype).view(1, 1, -1)
+    return polygon, row, start.unsqueeze(2), end.unsqueeze(2)
+
+
+def _crossings(start: Tensor, end: Tensor, height: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The crossings alone: polygon (K), row (K), start and end (K x 2) of the edge of each."""
+    first = torch.minimum(start, end)[..., 0].ceil().clamp(0, height).flatten()
+    after = torch.maximum(start, end)[..., 0].ceil().clamp(0, height).flatten()
+    count = (after - first).long()
+    edge = torch.arange(len(count)).repeat_interleave(count)
+    nth = torch.arange(len(edge)) - (count.cumsum(0) - count)[edge]
+    return (
+        edge // start.shape[1],
+        first[edge] + nth,
+        start.flatten(0, 1)[edge],
+        end.flatten(0, 1)[edge],
+    )

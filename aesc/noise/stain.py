@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from aesc.noise.base import GREY, Corruption, Range, Window, check_number, check_range, uniform
+from aesc.noise.base import GREY, Corruption, Range, Window, check_number, check_range, few, uniform
 from aesc.noise.outline import closed_curve, ellipse_points, fill, sort_by_polar_angle
 
 
@@ -84,7 +84,7 @@ class Stain(Corruption):
         outline = closed_curve(sort_by_polar_angle(points))
         # The ellipse lies inside the image, as in the authors' code.
         margin = semi_axes.amax(1, keepdim=True)
-        sides = torch.tensor([height - 1, width - 1], device=images.device, dtype=images.dtype)
+        sides = few((height - 1, width - 1), margin)
         centre = margin + uniform((batch, 2), (0.0, 1.0), generator, images) * (sides - 2 * margin)
         return semi_axes, centre, outline
 
