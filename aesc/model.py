@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aesc._folding import convolve_folded, convolve_scattered, fold, fold_matrix, spread
+from aesc._inference import FixedDown, FixedUp, FoldedUp, drop
 from aesc.errors import InputError
 
 SLOPE = 0.3
@@ -57,8 +58,7 @@ class AESc(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(channels=channels, depth=depth, width=width, kernel=kernel)
-        if not 0 < momentum <= 1:
-            raise InputError(f"momentum={momentum} is out of range: give a number in (0, 1].")
+        check_momentum(momentum)
         self.config = {"channels": channels, "depth": depth, "width": width, "kernel": kernel}
         maps = [channels] + [width * 2**level for level in range(depth)]
         self.encoder = nn.ModuleList(
@@ -99,17 +99,29 @@ class AESc(nn.Module):
     def sample(self, images: Tensor, passes: int, generator: torch.Generator) -> Iterator[Tensor]:
         """Reconstruct images ``passes`` times with dropout, one B x C x H x W batch at a time.
 
-        The encoder levels before the first with dropout do not change from pass to pass and are
-        computed once.
+        What does not change from pass to pass is computed once: the encoder up to its first
+        dropout and, in evaluation mode without gradients, what `for_inference` prepares.
 
         Raises:
             InputError: as `forward`.
         """
         self._check(images)
+        network = self if self.training or torch.is_grad_enabled() else self.for_inference()
         certain = next((i for i, rate in enumerate(self.rates) if rate > 0), len(self.rates))
-        shared = self._encode([], images, None, stop=certain)
+        *shared, last = network._encode([], images, None, stop=certain + 1)
         for _ in range(passes):
-            yield self._decode(self._encode(shared, images, generator), images, generator)
+            first = network._drop(last, len(shared), generator)
+            maps = network._encode([*shared, first], images, generator)
+            yield network._decode(maps, images, generator)
+
+    def for_inference(self) -> AESc:
+        """The same network as in evaluation mode, to rounding, and faster; not for training.
+
+        Batch norms by their running statistics are part of the convolutions, and kernels are folded
+        once. It is a snapshot: weights that change later do not change it. A copy that is prepared
+        already returns itself.
+        """
+        return _Fixed(self)
 
     @property
     def receptive_field(self) -> int:
@@ -135,9 +147,8 @@ class AESc(nn.Module):
     ) -> list[Tensor]:
         """Maps of the encoder levels, finest first, going on after the levels already ``done``."""
         maps = list(done)
-        for index in range(len(done), len(self.encoder) if stop is None else stop):
-            level = self.encoder[index](maps[-1] if maps else images)
-            maps.append(_dropout(level, self.rates[index], generator))
+        for index, level in list(enumerate(self.encoder))[len(done) : stop]:
+            maps.append(self._drop(level(maps[-1] if maps else images), index, generator))
         return maps
 
     def _decode(
@@ -145,12 +156,21 @@ class AESc(nn.Module):
     ) -> Tensor:
         x = maps[-1]
         for level, index in zip(self.decoder, range(len(maps) - 2, -1, -1), strict=True):
-            skip = maps[index]
-            x = _crop(level(x), skip)
-            x = _dropout(x, self.rates[index], generator)
-            if self.skips:
-                x = x + skip
+            x = self._join(level(x), maps[index], index, generator)
         return torch.sigmoid(_crop(self.head(x), images))
+
+    def _join(
+        self, x: Tensor, skip: Tensor, index: int, generator: torch.Generator | None
+    ) -> Tensor:
+        """What a decoder level made, cropped, with dropout, and with the encoder's map of it."""
+        x = self._drop(_crop(x, skip), index, generator)
+        return self._add(x, skip) if self.skips else x
+
+    def _drop(self, x: Tensor, index: int, generator: torch.Generator | None) -> Tensor:
+        return _dropout(x, self.rates[index], generator)
+
+    def _add(self, x: Tensor, skip: Tensor) -> Tensor:
+        return x + skip
 
 
 class AE(AESc):
@@ -158,6 +178,49 @@ class AE(AESc):
 
     skips = False
     dropout_rates = (0.0, 0.0, 0.0, 0.0, 0.1, 0.2)
+
+
+class _Fixed(AESc):
+    """What `AESc.for_inference` returns."""
+
+    FEW = 4
+    """Images at a time in the finest decoder level: their large maps stay in the CPU's cache."""
+
+    def __init__(self, model: AESc) -> None:
+        nn.Module.__init__(self)
+        self.config, self.rates, self.skips = model.config, model.rates, model.skips
+        self.encoder = nn.ModuleList(
+            FixedDown(level.conv, level.norm, SLOPE) for level in model.encoder
+        )
+        self.decoder = nn.ModuleList(
+            FixedUp(level.conv, level.norm, SLOPE) for level in model.decoder
+        )
+        self.head = FoldedUp(model.head.weight, model.head.bias, model.head.matrix)
+        self.eval()
+
+    def for_inference(self) -> AESc:
+        return self
+
+    def _decode(
+        self, maps: list[Tensor], images: Tensor, generator: torch.Generator | None
+    ) -> Tensor:
+        if len(maps) == 1 or self.rates[0] > 0:
+            return super()._decode(maps, images, generator)
+        x = maps[-1]
+        for level, index in zip(self.decoder[:-1], range(len(maps) - 2, 0, -1), strict=True):
+            x = self._join(level(x), maps[index], index, generator)
+        done = []
+        for few, skip in zip(x.split(self.FEW), maps[0].split(self.FEW), strict=True):
+            finest = self._join(self.decoder[-1](few), skip, 0, None)
+            done.append(torch.sigmoid(_crop(self.head(finest), images)))
+        return torch.cat(done)
+
+    def _drop(self, x: Tensor, index: int, generator: torch.Generator | None) -> Tensor:
+        rate = self.rates[index]
+        return x if generator is None or rate == 0 else drop(x, rate, generator)
+
+    def _add(self, x: Tensor, skip: Tensor) -> Tensor:
+        return x.add_(skip)  # no one else holds what a level has just computed
 
 
 class DownConv(nn.Conv2d):
@@ -176,24 +239,22 @@ class DownConv(nn.Conv2d):
 class UpConv(nn.Conv2d):
     """Nearest x2 up-sampling followed by a "same" convolution, computed without the up-sampling.
 
-    Up-sampled neighbours are equal, so each of the four output pixels of an input pixel needs only
-    a small kernel, whose weights are sums of the large one's. One convolution to four times the
-    channels and a pixel shuffle give the same result (to rounding) with 36 instead of 100
-    multiplications per input pixel for a 5 x 5 kernel. The parameters stay those of the large one.
-    On a map of a few pixels the kernels are the larger part of the work, and folding them does not
-    pay.
+    Mostly by one convolution with folded kernels to four times the channels, which are then laid
+    side by side; the result is the same to rounding. The parameters stay those of the large kernel.
     """
 
-    WORTH_FOLDING = 8
-    """Least number of input pixels for which the folded form is faster (measured on a CPU)."""
+    FEW_PIXELS = 16
+    """On maps of up to so many pixels, folding the kernels costs a CPU more than it saves."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__(inputs, outputs, kernel)
+        # A buffer moves with the weights, so that nothing is copied to the device in a forward.
+        self.register_buffer("matrix", fold_matrix(kernel), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """B x inputs x H x W to B x outputs x 2H x 2W."""
-        if x.shape[2] * x.shape[3] < self.WORTH_FOLDING:
-            return self.plain(x)
+        if x.device.type == "cpu" and x.shape[2] * x.shape[3] <= self.FEW_PIXELS:
+            return convolve_scattered(x, self.weight, self.bias)
         return self.folded(x)
 
     def plain(self, x: Tensor) -> Tensor:
@@ -203,17 +264,9 @@ class UpConv(nn.Conv2d):
         return functional.conv2d(functional.pad(x, padding * 2), self.weight, self.bias)
 
     def folded(self, x: Tensor) -> Tensor:
-        """The same with folded kernels, to rounding."""
-        fold, before, after = _fold_matrix(self.kernel_size[0])
-        fold = fold.to(self.weight)
-        weight = torch.einsum("asy,btx,oiyx->oabist", fold, fold, self.weight)
-        weight = weight.reshape(4 * self.out_channels, self.in_channels, *fold.shape[1:2] * 2)
-        bias = self.bias.repeat_interleave(4)
-        if before == after:
-            folded = functional.conv2d(x, weight, bias, padding=before)
-        else:
-            folded = functional.conv2d(functional.pad(x, (before, after) * 2), weight, bias)
-        return functional.pixel_shuffle(folded, 2)
+        """The same with folded kernels, to rounding, in channels-last layout."""
+        weight, bias = fold(self.weight, self.bias, self.matrix)
+        return spread(convolve_folded(x, weight, bias, self.kernel_size[0]))
 
 
 class _Level(nn.Module):
@@ -244,27 +297,16 @@ def check_sizes(**sizes: int) -> None:
             raise InputError(f"{name}={value} is not a size: give a positive whole number.")
 
 
+def check_momentum(momentum: float) -> None:
+    """Raise InputError unless a batch norm's momentum is in (0, 1]."""
+    if not 0 < momentum <= 1:
+        raise InputError(f"momentum={momentum} is out of range: give a number in (0, 1].")
+
+
 def _same_padding(side: int, kernel: int) -> tuple[int, int]:
     """Keras's padding before and after, at stride 2, that gives ceil(side / 2) outputs."""
     total = max((math.ceil(side / 2) - 1) * 2 + kernel - side, 0)
     return total // 2, total - total // 2
-
-
-@lru_cache(maxsize=8)
-def _fold_matrix(kernel: int) -> tuple[Tensor, int, int]:
-    """How the taps of a kernel after up-sampling fall on input pixels, along one axis.
-
-    Returns:
-        2 x taps x kernel of 0 and 1 (output parity, input tap, kernel tap), and the zero padding
-        before and after.
-    """
-    offsets = range(-((kernel - 1) // 2), kernel // 2 + 1)
-    first, last = offsets[0] // 2, (1 + offsets[-1]) // 2
-    fold = torch.zeros(2, last - first + 1, kernel)
-    for parity in (0, 1):
-        for tap, offset in enumerate(offsets):
-            fold[parity, (parity + offset) // 2 - first, tap] = 1
-    return fold, -first, last
 
 
 def _crop(x: Tensor, like: Tensor) -> Tensor:

@@ -125,13 +125,15 @@ def anomaly_maps(
         InputError: no images, fewer than two passes, or images that do not fit the network.
     """
 
+    network = model.to(device).eval().for_inference()
+
     def compare(batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        reconstruction = model(batch)
-        uncertainty = uncertainty_map(model, batch, passes, seed)
+        reconstruction = network(batch)
+        uncertainty = uncertainty_map(network, batch, passes, seed)
         return reconstruction, residual_map(batch, reconstruction), uncertainty
 
     return map_batches(
-        model, images, compare, device=device, batch_size=batch_size, progress=progress
+        network, images, compare, device=device, batch_size=batch_size, progress=progress
     )
 
 

@@ -15,6 +15,7 @@ from aesc.baselines import (
     erase,
     restoration_errors,
     restoration_maps,
+    restore_and_map,
     ssim_loss,
     ssim_map,
     typical_errors,
@@ -400,6 +401,18 @@ def test_maps_and_typical_errors_equal_a_plain_loop():
     for image, ours in zip(images, maps, strict=True):
         expected = (slow_errors(model, image) / slow[:, None, None]).mean(0)
         np.testing.assert_allclose(ours.numpy(), expected, rtol=1e-4)
+
+
+def test_each_rotation_is_restored_once():
+    model, images, typical = restorer(), noise(2, 3, 16, 16), torch.tensor([0.1, 0.2, 0.3, 0.4])
+    unturned = model(erase(images, torch.zeros(2, dtype=torch.long)))
+    maps = restoration_maps(model, images, typical)
+    calls = []
+    model.register_forward_hook(lambda *_: calls.append(1))
+    restored, same_maps = restore_and_map(model, images, typical)
+    torch.testing.assert_close(restored, unturned)
+    assert torch.equal(maps, same_maps)
+    assert len(calls) == 4
 
 
 def test_score_of_the_map_is_that_of_the_source():

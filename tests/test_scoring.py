@@ -52,6 +52,21 @@ def test_maps_do_not_depend_on_the_batch(model, images):
     )
 
 
+def test_maps_are_those_of_the_network_as_it_is_now(images):
+    """Scoring prepares the network anew, so that it follows what was trained in between."""
+    model = AESc(depth=6, width=2, generator=torch.Generator().manual_seed(0))
+    for _ in range(2):
+        maps = anomaly_maps(model, images, passes=3, seed=1, batch_size=4)
+        with torch.inference_mode():
+            plain = model(images)
+            samples = list(model.train(False).sample(images, 3, torch.Generator().manual_seed(1)))
+        torch.testing.assert_close(maps.reconstructions, plain)
+        torch.testing.assert_close(maps.residual, (images - plain).abs().mean(1))
+        torch.testing.assert_close(maps.uncertainty, torch.stack(samples).var(0).mean(1))
+        for parameter in model.parameters():
+            parameter.data.mul_(0.5)
+
+
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**31), count=st.integers(1, 4), side=st.integers(1, 12))
 def test_norms_against_numpy(seed, count, side):

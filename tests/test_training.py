@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from call_counts import Calls
 from safetensors.torch import load_file, save_file
+from tqdm import tqdm
 
 from aesc.errors import InputError, TrainingError
 from aesc.model import AE, AESc
@@ -139,6 +141,29 @@ def test_mixed_precision_path_trains_too(images, monkeypatch):
     assert mixed != exact
     np.testing.assert_allclose(mixed.loss, exact.loss, rtol=0.1)
     np.testing.assert_allclose(mixed.validation_psnr, exact.validation_psnr, atol=1.0)
+
+
+def test_an_epoch_is_read_back_once(images, monkeypatch):
+    """A number read back, or a size that depends on values, makes the host wait for a card."""
+    for module in ("base", "outline"):
+        monkeypatch.setattr(f"aesc.noise.{module}.count_is_free", lambda _: False)
+    run = trainer(images)
+    with Calls() as calls:
+        run._epoch(tqdm(disable=True))
+    assert calls.counts["aten.convolution_backward.default"] >= SETTINGS.batches
+    assert calls.counts["aten._local_scalar_dense.default"] == 1
+    assert not {"aten.nonzero.default", "aten.masked_select.default"} & set(calls.counts)
+
+
+def test_nothing_is_moved_to_the_device_in_a_step():
+    """A tensor made of Python numbers is a copy to the card, for which the host waits as well."""
+    batch = torch.rand(2, 1, 32, 32)
+    run = trainer(batch.repeat(7, 1, 1, 1), corruption=NoCorruption())
+    run.step(batch)
+    with Calls() as calls:
+        run.step(batch)
+    assert calls.counts["aten.convolution_backward.default"] > 0
+    assert not {"aten.lift_fresh.default", "aten._to_copy.default"} & set(calls.counts)
 
 
 def test_order_uses_every_image_equally(images):

@@ -13,6 +13,7 @@ from aesc.baselines.restoration import (
     erase,
     restoration_errors,
     restoration_maps,
+    restore_and_map,
     typical_errors,
 )
 from aesc.baselines.ssim import ssim_loss, ssim_map
@@ -24,6 +25,7 @@ __all__ = [
     "erase",
     "restoration_errors",
     "restoration_maps",
+    "restore_and_map",
     "ssim_loss",
     "ssim_map",
     "typical_errors",

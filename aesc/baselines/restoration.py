@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from aesc.baselines.convolutional import initialise
 from aesc.errors import InputError
-from aesc.model import check_sizes
+from aesc.model import check_momentum, check_sizes
 from aesc.noise.base import Corruption
 
 TURNS = 4
@@ -110,8 +110,7 @@ class RestorationNet(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(channels=channels, width=width)
-        if not 0 < momentum <= 1:
-            raise InputError(f"momentum={momentum} is out of range: give a number in (0, 1].")
+        check_momentum(momentum)
         self.config = {"channels": channels, "width": width}
         down = [channels, width, 2 * width, 4 * width, 8 * width, 8 * width]
         self.encoder = nn.ModuleList(
@@ -178,11 +177,7 @@ def restoration_errors(model: nn.Module, images: Tensor) -> Tensor:
     Raises:
         InputError: images that are not square or do not fit the model.
     """
-    errors = []
-    for turn in range(TURNS):
-        turns = torch.full((len(images),), turn, device=images.device)
-        errors.append((images - model(erase(images, turns))).abs().mean(1))
-    return torch.stack(errors, 1)
+    return _errors(images, _restore(model, images))
 
 
 @torch.inference_mode()
@@ -203,13 +198,32 @@ def restoration_maps(model: nn.Module, images: Tensor, typical: Tensor) -> Tenso
         InputError: ``typical`` of another shape or with a value that is not positive, or images
             as in `restoration_errors`.
     """
+    return restore_and_map(model, images, typical)[1]
+
+
+@torch.inference_mode()
+def restore_and_map(model: nn.Module, images: Tensor, typical: Tensor) -> tuple[Tensor, Tensor]:
+    """What is restored from the unturned images, and the anomaly map of `restoration_maps`.
+
+    Args:
+        model: in evaluation mode, on the device of the images.
+        images: B x C x S x S in [0, 1].
+        typical: 4 positive values from `typical_errors`.
+
+    Returns:
+        B x C x S x S and B x S x S.
+
+    Raises:
+        InputError: as `restoration_maps`.
+    """
     if typical.shape != (TURNS,) or not bool((typical > 0).all()):
         raise InputError(
             f"typical={typical.tolist()} is not one positive error per rotation: "
             "give what typical_errors returns."
         )
+    restored = _restore(model, images)
     scale = typical.to(images).view(1, TURNS, 1, 1)
-    return (restoration_errors(model, images) / scale).mean(1)
+    return restored[0], (_errors(images, restored) / scale).mean(1)
 
 
 @torch.inference_mode()
@@ -240,6 +254,17 @@ def typical_errors(
         for batch in images.split(batch_size)
     ]
     return torch.cat(parts).mean(0).clamp(min=LEAST_ERROR)
+
+
+def _restore(model: nn.Module, images: Tensor) -> list[Tensor]:
+    """What a model restores from turns 0 to 3 of `erase`, each B x C x S x S."""
+    turns = torch.arange(TURNS, device=images.device)
+    return [model(erase(images, turn.expand(len(images)))) for turn in turns]
+
+
+def _errors(images: Tensor, restored: list[Tensor]) -> Tensor:
+    """B x 4 x S x S: the absolute difference of each restoration, mean over channels."""
+    return torch.stack([(images - each).abs().mean(1) for each in restored], 1)
 
 
 def _block(inputs: int, outputs: int, momentum: float) -> nn.Sequential:

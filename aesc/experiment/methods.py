@@ -13,8 +13,7 @@ from aesc.baselines import (
     AttributeErasing,
     ConvAE,
     RestorationNet,
-    erase,
-    restoration_maps,
+    restore_and_map,
     ssim_loss,
     ssim_map,
     typical_errors,
@@ -113,8 +112,7 @@ def _restoration_maps(model: nn.Module, images: Tensor, how: Scoring) -> Anomaly
     typical = typical_errors(model, how.train, device=how.device)
 
     def compare(batch: Tensor) -> tuple[Tensor, Tensor]:
-        upright = erase(batch, torch.zeros(len(batch), dtype=torch.long, device=batch.device))
-        return model(upright), restoration_maps(model, batch, typical)
+        return restore_and_map(model, batch, typical)
 
     return map_batches(model, images, compare, device=how.device, progress=how.progress)
 
