@@ -1,0 +1,126 @@
+"""Ratios of our code to an obvious reference, measured by turns in one process.
+
+What two programs take depends on the machine and on what else it does; what one takes of the other
+depends much less. So both are called by turns, and the medians are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from aesc.device import device_name, resolve_device
+from aesc.files import whole_file
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison. Seconds are medians of a call; ``goal`` is the least ratio to be reached."""
+
+    what: str
+    against: str
+    reference_seconds: float
+    our_seconds: float
+    ratio: float
+    goal: float
+    repeats: int
+
+
+def compare(
+    what: str,
+    against: str,
+    reference: Callable[[], object],
+    ours: Callable[[], object],
+    goal: float,
+    *,
+    repeats: int = 7,
+    inner: int = 1,
+) -> Row:
+    """Time two callables by turns, after one call of each that is not counted.
+
+    Args:
+        what: is measured, with its size.
+        against: what the reference does.
+        reference: the obvious way.
+        ours: the way of the package.
+        goal: the ratio of the first to the second that is to be reached.
+        repeats: turns.
+        inner: calls of ``ours`` in a turn, where one is too short for the clock.
+    """
+    reference(), ours()
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(repeats):
+        seconds[0].append(_seconds(reference, 1))
+        seconds[1].append(_seconds(ours, inner))
+    slow, fast = map(statistics.median, seconds)
+    row = Row(what, against, slow, fast, slow / fast, goal, repeats)
+    print(
+        f"{what}: {slow:.4g} s against {fast:.4g} s, {row.ratio:.1f} times (goal {goal:g})",
+        flush=True,
+    )
+    return row
+
+
+def write(name: str, rows: Iterable[Row], **more: object) -> Path:
+    """Write the rows, what else was measured, and where, to ``benchmarks/results/NAME.json``."""
+    result = {"rows": [asdict(row) for row in rows], **more, "environment": environment()}
+    with whole_file(RESULTS / f"{name}.json") as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return RESULTS / f"{name}.json"
+
+
+def environment() -> dict[str, object]:
+    """The machine and the versions."""
+    return {
+        "device": device_name(resolve_device("auto")),
+        "threads": torch.get_num_threads(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "processor": _processor(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "aesc": version("aesc"),
+    }
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """The options that every benchmark has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="few repeats, to try the script")
+    parser.add_argument("--threads", type=int, help="cores that torch uses; by default all")
+    options = parser.parse_args()
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    return options
+
+
+def _seconds(call: Callable[[], object], times: int) -> float:
+    start = time.perf_counter()
+    for _ in range(times):
+        call()
+    return (time.perf_counter() - start) / times
+
+
+def _processor() -> str:
+    """The model's name, which the standard library knows on few systems."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2] for line in text.splitlines() if line.startswith("model name")]
+    return names[0].strip() if names else platform.processor()
