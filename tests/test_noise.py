@@ -233,12 +233,15 @@ def test_gaussian_has_its_standard_deviation():
     assert corrupted.std().item() == pytest.approx(0.05, rel=0.02)
 
 
-def test_mix_draws_by_weight():
-    """Each part is told apart by what it does to a flat image."""
+@pytest.mark.parametrize("on_cpu", [True, False])
+def test_mix_draws_by_weight(on_cpu, monkeypatch):
+    """Each part is told apart by what it does to a flat image, whichever way it is computed."""
+    monkeypatch.setattr("aesc.noise.mix.count_is_free", lambda _: on_cpu)
     count = 1500
     images = torch.full((count, 1, 32, 32), 0.5)
     mix = Mix((NoCorruption(), Gaussian(), Stain(grey=(1.0, 1.0), grain=0.0)), (0.2, 0.5, 0.3))
-    _, mask = mix(images, generator(14))
+    corrupted, mask = mix(images, generator(14))
+    assert torch.equal(corrupted[~mask], images[~mask])
     covered = mask.flatten(1).float().mean(1)
     shares = [(covered == 0), (covered == 1), (covered > 0) & (covered < 1)]
     for share, weight in zip(shares, (0.2, 0.5, 0.3), strict=True):

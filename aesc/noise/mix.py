@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from aesc.errors import InputError
-from aesc.noise.base import Corruption, uniform
+from aesc.noise.base import Corruption, count_is_free, uniform
 from aesc.noise.marks import Drops, Gaussian, Scratch
 from aesc.noise.stain import Stain
 
@@ -18,8 +19,8 @@ from aesc.noise.stain import Stain
 class Mix(Corruption):
     """One corruption per image, drawn by weight.
 
-    All of them are computed for the whole batch and one is selected per image: on a device this
-    is cheaper than splitting the batch, which would have to wait for the draw.
+    On the CPU each corrupts the images that drew it. On other devices each corrupts the whole batch
+    and one is selected per image: splitting the batch would have to wait for the draw.
 
     Attributes:
         corruptions: the parts.
@@ -42,15 +43,19 @@ class Mix(Corruption):
             raise InputError(f"weights={self.weights} are not probabilities: let them sum to 1.")
 
     def _apply(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        draw = uniform((len(images), 1, 1, 1), (0.0, 1.0), generator, images)
-        corrupted, mask = self.corruptions[0](images, generator)
-        passed = self.weights[0]
-        for corruption, weight in zip(self.corruptions[1:], self.weights[1:], strict=True):
-            other, other_mask = corruption(images, generator)
-            chosen = draw >= passed
-            corrupted = torch.where(chosen, other, corrupted)
-            mask = torch.where(chosen, other_mask, mask)
-            passed += weight
+        draw = uniform((len(images),), (0.0, 1.0), generator, images)
+        corrupted, mask = images.clone(), torch.zeros_like(images[:, :1], dtype=torch.bool)
+        ends = [*accumulate(self.weights[:-1]), math.inf]
+        for corruption, start, end in zip(self.corruptions, [0.0, *ends[:-1]], ends, strict=True):
+            chosen = (draw >= start) & (draw < end)
+            if count_is_free(chosen):
+                few = chosen.nonzero().flatten()
+                if len(few):
+                    corrupted[few], mask[few] = corruption(images[few], generator)
+            else:
+                everywhere, its_mask = corruption(images, generator)
+                corrupted = torch.where(chosen.view(-1, 1, 1, 1), everywhere, corrupted)
+                mask = torch.where(chosen.view(-1, 1, 1, 1), its_mask, mask)
         return corrupted, mask
 
 
