@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
 # The steps of `run` and `test` have an order, whatever -j says.
 .NOTPARALLEL:
-.PHONY: help env run test lint unit nbval book browser notebooks zip address adopt clean
+.PHONY: help env run test lint unit nbval book browser notebooks bench zip address adopt clean
 
 help: ## List the targets
 	@echo "Usage: make <target> [PYTHON=python3.12] [VENV=.venv]"
@@ -54,6 +54,9 @@ browser: env ## Open the built book in a headless browser: offline, sliders, sea
 
 notebooks: env ## Execute the notebooks that are stale, and only those
 	$(BIN)/python -m tools.notebooks
+
+bench: env ## Measure speed against plain references (half an hour; nothing else should run)
+	$(BIN)/python -m benchmarks
 
 zip: book ## Pack the built book into dist/aesc-book.zip, to be read without a network
 	$(BIN)/python -c "import shutil; print(shutil.make_archive('dist/aesc-book', 'zip', '_build/html'))"

@@ -39,7 +39,7 @@ def main() -> None:
     for name in OTHERS:
         rows.append(_row(name, corruption(name), scan_lines, "in numpy", goal=20, repeats=repeats))
     step = _training_step(repeats=3 if options.quick else 7)
-    write("corruption", [*rows, step], share_of_training_step=1 / step.ratio)
+    write(options, "corruption", [*rows, step], share_of_training_step=1 / step.ratio)
 
 
 def _row(name: str, ours: Corruption, fill: Fill, how: str, *, goal: float, repeats: int) -> Row:

@@ -57,7 +57,7 @@ def main() -> None:
         torch.device("cuda"), preset.size, preset.training.batch_size, 10 if options.quick else 100
     )
     print(measured)
-    write("gpu", [], training_step=asdict(measured))
+    write(options, "gpu", [], training_step=asdict(measured))
 
 
 def measure(device: torch.device, side: int, batch: int, steps: int) -> Measurement:

@@ -88,8 +88,7 @@ def main() -> None:
         curves.append(_curve(epoch, "good images", streamed_epoch, folders, CONSTANT))
     passes = {count: count for count in (5, 10, 30, 100)[:many]}
     curves.append(_curve("uncertainty_map, 4 images, 128 px", "passes", uncertainty, passes))
-    if not options.quick:
-        write("growth", [], curves=[asdict(curve) for curve in curves])
+    write(options, "growth", [], curves=[asdict(curve) for curve in curves])
     too_fast = [curve.what for curve in curves if curve.exponent > curve.limit]
     assert not too_fast, f"grows too fast: {'; '.join(too_fast)}"
 

@@ -75,12 +75,16 @@ def compare(
     return row
 
 
-def write(name: str, rows: Iterable[Row], **more: object) -> Path:
-    """Write the rows, what else was measured, and where, to ``benchmarks/results/NAME.json``."""
+def write(options: argparse.Namespace, name: str, rows: Iterable[Row], **more: object) -> None:
+    """Write the rows, what else was measured, and where, to ``benchmarks/results/NAME.json``.
+
+    Not with ``--quick``, which measures too little to be believed.
+    """
+    if options.quick:
+        return
     result = {"rows": [asdict(row) for row in rows], **more, "environment": environment()}
     with whole_file(RESULTS / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return RESULTS / f"{name}.json"
 
 
 def environment() -> dict[str, object]:

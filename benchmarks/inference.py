@@ -31,7 +31,7 @@ def main() -> None:
     repeats = 3 if options.quick else 9
     rows = [reconstruction(plain, ours, batch[:n], goal, repeats) for n, goal in GOALS.items()]
     rows.append(dropout(plain, ours, batch, 1 if options.quick else 5))
-    write("inference", rows)
+    write(options, "inference", rows)
 
 
 def reconstruction(plain: PlainAESc, ours: AESc, batch: Tensor, goal: float, repeats: int) -> Row:

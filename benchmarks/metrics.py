@@ -54,7 +54,9 @@ def main() -> None:
     ]
     peak = peak_memory(lambda: pixel_metrics(maps, masks)) / maps.nbytes
     print(f"peak of additional memory: {peak:.2f} times the maps (at most {LARGEST_PEAK:g})")
-    write("metrics", rows, peak_memory_in_maps=peak, largest_peak_memory_in_maps=LARGEST_PEAK)
+    write(
+        options, "metrics", rows, peak_memory_in_maps=peak, largest_peak_memory_in_maps=LARGEST_PEAK
+    )
 
 
 def maps_and_masks(images: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -41,7 +41,7 @@ def main() -> None:
         check(folder, load_category(folder, SIZE, cache=cache))
         check(folder, load_category(folder, SIZE, cache=cache))
         rows = _rows(folder, cache, images, options.threads, repeats)
-    write("reading", rows, megabytes_per_image=megabytes / images)
+    write(options, "reading", rows, megabytes_per_image=megabytes / images)
 
 
 def _rows(folder: Path, cache: Path, images: int, workers: int | None, repeats: int) -> list[Row]:

@@ -33,6 +33,7 @@ def main() -> None:
     network_seconds = seconds(repeats, "-c", "import aesc.model, aesc.noise, aesc.training")
     print(f"aesc --help: {help_seconds:.3f} s (at most {LONGEST_HELP:g} s)")
     write(
+        options,
         "startup",
         [row],
         help_seconds=help_seconds,

@@ -1,18 +1,16 @@
 """What a run costs besides its work, what a sweep adds to that, and whether anything leaks.
 
 Runs of a notebook that only writes a record, first one after the other here with nbclient
-(the reference: kernel start and execution), then as a sweep with one job at a time. Writes JSON:
+(the reference: kernel start and execution), then as a sweep with one job at a time. Written are
 seconds per run of both, the difference, and memory and open files of the worker early and late. The
 category notebook is run once, at 128 px, for the time that it takes besides data, training and
 scoring: kernel, imports and figures.
 
-    python benchmarks/sweep_overhead.py [--runs 200] [--out benchmarks/results/sweep_overhead.json]
+    python -m benchmarks.sweep_overhead [--quick]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import tempfile
 import threading
@@ -23,11 +21,11 @@ import nbformat
 import psutil
 from nbclient import NotebookClient
 
-from aesc.device import device_name, resolve_device
 from aesc.experiment import RunConfig
 from aesc.sweep import Store, run_notebook, sweep
+from benchmarks.harness import ROOT, arguments, write
 
-ROOT = Path(__file__).resolve().parents[1]
+RUNS = 200
 CELL = """
 import json
 from pathlib import Path
@@ -41,15 +39,12 @@ REFERENCE_RUNS = 15
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/sweep_overhead.json")
-    options = parser.parse_args()
+    options = arguments(__doc__.splitlines()[0])
     with tempfile.TemporaryDirectory() as scratch:
-        result = measure(Path(scratch), options.runs)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=2))
+        result = measure(Path(scratch), 10 if options.quick else RUNS)
+    for name, value in result.items():
+        print(f"{name}: {value}")
+    write(options, "sweep_overhead", [], **result)
 
 
 def measure(folder: Path, runs: int) -> dict[str, object]:
@@ -74,7 +69,6 @@ def measure(folder: Path, runs: int) -> dict[str, object]:
     one, early, late = statistics.median(reference), *watch.early_and_late()
     per_run = (seconds - warm_up) / (runs - 1)
     return {
-        "device": device_name(resolve_device("cpu")),
         "runs": runs,
         "kernel_and_cells_seconds": round(one, 3),
         "sweep_seconds_per_run": round(per_run, 3),

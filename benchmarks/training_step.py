@@ -31,7 +31,7 @@ def main() -> None:
     options = arguments(__doc__.splitlines()[0])
     check(images(BATCH, 64 if options.quick else 128))
     rows = [row(side, goal, 3 if options.quick else 9) for side, goal in GOALS.items()]
-    write("training_step", rows)
+    write(options, "training_step", rows)
 
 
 def row(side: int, goal: float, repeats: int) -> Row:

@@ -1,4 +1,8 @@
-"""What the benchmarks compare with does the same as the package, on small sizes."""
+"""What the benchmarks compare with does the same as the package, on small sizes; their command."""
+
+import argparse
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +14,9 @@ from PIL import Image
 from aesc.data import load_category
 from aesc.metrics import aupro, average_precision, pixel_metrics
 from aesc.noise import CORRUPTIONS, Stain, corruption
-from benchmarks import metrics, reading
+from benchmarks import __main__ as benchmarks
+from benchmarks import harness, metrics, reading
+from benchmarks.__main__ import NAMES
 from benchmarks.reference.agreement import largest_distance, numbers
 from benchmarks.reference.corruption import (
     corrupt_batch,
@@ -109,3 +115,33 @@ def test_folder_read_by_the_reference_is_ours(tmp_path, monkeypatch):
     Image.new("RGB", (60, 60)).save(folder / "004.png")
     with pytest.raises(AssertionError):
         reading.check(folder, category)
+
+
+def test_every_benchmark_is_run_by_the_one_command():
+    folder = Path(benchmarks.__file__).parent
+    scripts = {p.stem for p in folder.glob("*.py") if "arguments(__doc__" in p.read_text("utf-8")}
+    assert scripts == set(NAMES)
+
+
+def test_one_that_fails_does_not_stop_the_others(monkeypatch, capfd):
+    monkeypatch.setattr(benchmarks, "NAMES", ("nothing_of_this_name", "gpu"))
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--quick", "--threads", "1"])
+    assert benchmarks.main() == 1
+    output, errors = capfd.readouterr()
+    assert "benchmark 2/2: gpu" in output
+    assert errors.endswith("Failed: nothing_of_this_name; what they print above says why.\n")
+
+
+def test_row_compares_medians_and_a_quick_one_is_not_kept(monkeypatch, tmp_path, capsys):
+    ticks = iter([0, 9, 9, 10, 10, 14, 14, 16, 16, 20, 20, 23])
+    monkeypatch.setattr(harness.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(harness, "RESULTS", tmp_path)
+    row = harness.compare("ours", "plain", lambda: None, lambda: None, 1.5, repeats=3)
+    assert (row.reference_seconds, row.our_seconds, row.ratio) == (4, 2, 2)
+    assert "2.0 times (goal 1.5)" in capsys.readouterr().out
+    harness.write(argparse.Namespace(quick=True), "some", [row])
+    assert list(tmp_path.iterdir()) == []
+    harness.write(argparse.Namespace(quick=False), "some", [row], peak=3)
+    written = json.loads((tmp_path / "some.json").read_text("utf-8"))
+    assert written["rows"][0]["ratio"] == 2 and written["peak"] == 3
+    assert written["environment"]["torch"] == torch.__version__
