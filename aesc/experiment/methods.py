@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -92,28 +93,28 @@ def _dropout_maps(model: nn.Module, images: Tensor, how: Scoring) -> AnomalyMaps
     )
 
 
-def _difference_maps(model: nn.Module, images: Tensor, how: Scoring) -> AnomalyMaps:
-    def compare(batch: Tensor) -> tuple[Tensor, Tensor]:
-        reconstruction = model(batch)
-        return reconstruction, residual_map(batch, reconstruction)
+def _compared(
+    difference: Callable[[Tensor, Tensor], Tensor],
+) -> Callable[[nn.Module, Tensor, Scoring], AnomalyMaps]:
+    """Maps that compare an image with its reconstruction, in this order."""
 
-    return map_batches(model, images, compare, device=how.device, progress=how.progress)
+    def maps(model: nn.Module, images: Tensor, how: Scoring) -> AnomalyMaps:
+        def compare(batch: Tensor) -> tuple[Tensor, Tensor]:
+            reconstruction = model(batch)
+            return reconstruction, difference(batch, reconstruction)
+
+        return map_batches(model, images, compare, device=how.device, progress=how.progress)
+
+    return maps
 
 
-def _dissimilarity_maps(model: nn.Module, images: Tensor, how: Scoring) -> AnomalyMaps:
-    def compare(batch: Tensor) -> tuple[Tensor, Tensor]:
-        reconstruction = model(batch)
-        return reconstruction, 1 - ssim_map(batch, reconstruction)
-
-    return map_batches(model, images, compare, device=how.device, progress=how.progress)
+def _dissimilarity(images: Tensor, reconstructions: Tensor) -> Tensor:
+    return 1 - ssim_map(images, reconstructions)
 
 
 def _restoration_maps(model: nn.Module, images: Tensor, how: Scoring) -> AnomalyMaps:
     typical = typical_errors(model, how.train, device=how.device)
-
-    def compare(batch: Tensor) -> tuple[Tensor, Tensor]:
-        return restore_and_map(model, batch, typical)
-
+    compare = partial(restore_and_map, model, typical=typical)
     return map_batches(model, images, compare, device=how.device, progress=how.progress)
 
 
@@ -137,8 +138,8 @@ _PAPER = ("stain", *(name for name in CORRUPTIONS if name != "stain"))
 METHODS: dict[str, Method] = {
     "aesc": Method("AESc", _paper(AESc), _dropout_maps, _PAPER),
     "ae": Method("AE", _paper(AE), _dropout_maps, _PAPER),
-    "ae_l2": Method("AE_L2", _bergmann, _difference_maps, ("none",)),
-    "ae_ssim": Method("AE_SSIM", _bergmann, _dissimilarity_maps, ("none",), loss="ssim"),
+    "ae_l2": Method("AE_L2", _bergmann, _compared(residual_map), ("none",)),
+    "ae_ssim": Method("AE_SSIM", _bergmann, _compared(_dissimilarity), ("none",), loss="ssim"),
     "itae": Method(
         "ITAE", _restoration, _restoration_maps, (ERASING,), loss="l1", channels=3, norm="l1"
     ),

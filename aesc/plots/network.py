@@ -87,8 +87,7 @@ def network(encoder: Sequence[Stage], decoder: Sequence[Stage], skips: bool = Tr
         axes = grid[0, 0]
         axes.set(xlim=(0, WIDTH), ylim=(-(depth + 0.5) * _ROW - 0.55, 0.5 * _ROW))
         axes.set_axis_off()
-        sides = [math.log2(max(stage.height, stage.width)) for stage in (*down, *up)]
-        boxes = _Boxes(axes, min(sides), max(sides))
+        boxes = _Boxes(axes, (*down, *up))
         for level, stage in enumerate(down):
             boxes.draw(stage, _left(level, depth), level, "input" if level == 0 else "")
         for level, stage in enumerate(reversed(up)):
@@ -110,12 +109,18 @@ def network(encoder: Sequence[Stage], decoder: Sequence[Stage], skips: bool = Tr
 class _Boxes:
     """Rounded boxes whose width follows the logarithm of the side of their maps."""
 
-    def __init__(self, axes: Axes, smallest: float, largest: float) -> None:
-        self.axes, self.smallest, self.span = axes, smallest, max(largest - smallest, 1.0)
+    def __init__(self, axes: Axes, stages: Sequence[Stage]) -> None:
+        sizes = [self._size(stage) for stage in stages]
+        self.axes, self.smallest = axes, min(sizes)
+        self.span = max(max(sizes) - self.smallest, 1.0)
+
+    @staticmethod
+    def _size(stage: Stage) -> float:
+        return math.log2(max(stage.height, stage.width))
 
     def half(self, stage: Stage) -> float:
         """Half the width of a stage's box, in inches."""
-        share = (math.log2(max(stage.height, stage.width)) - self.smallest) / self.span
+        share = (self._size(stage) - self.smallest) / self.span
         return (_NARROW + share * (_WIDE - _NARROW)) / 2
 
     def draw(self, stage: Stage, x: float, level: int, name: str) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextvars
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dask.distributed import Client, Future, KilledWorker, as_completed
 from jupyter_core.utils import ensure_event_loop
@@ -100,22 +99,22 @@ def work(config: RunConfig, address: str, notebook: Path | None) -> Outcome:
         record = store.finished(config.name)
         if record is None:
             with store.workplace(config.name) as folder:
-                record = _with_own_loop(run_notebook, config, folder, notebook, progress=False)
+                record = _run_with_own_loop(config, folder, notebook)
         return Outcome(config, record)
     except (InputError, NotebookError) as error:
         return Outcome(config, error=str(error), bad_input=isinstance(error, InputError))
 
 
-def _with_own_loop(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call a function with an event loop of its own, closed afterwards.
+def _run_with_own_loop(config: RunConfig, folder: Path, notebook: Path | None) -> Record:
+    """Execute a run with an event loop of its own, closed afterwards.
 
     Jupyter keeps its loop in the context, which Dask hands down from whoever started the worker:
     several threads of one worker would share a loop, and a loop serves one at a time.
     """
 
-    def call() -> Any:
+    def call() -> Record:
         with closing(ensure_event_loop()):
-            return function(*arguments, **options)
+            return run_notebook(config, folder, notebook, progress=False)
 
     return contextvars.Context().run(call)
 
