@@ -42,6 +42,11 @@ if category == "slow" and not mark.exists():
     mark.write_text(str(os.getpid()))
     Path(out, f".{name}.json.1.tmp").write_text("half")
     time.sleep(300)
+if (meeting := os.environ.get("MEETING")) is not None:
+    Path(meeting, f"{category}{seed}").touch()
+    deadline = time.monotonic() + 60
+    while len(os.listdir(meeting)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
 if category == "bulky":
     print("x" * 3_000_000)
 if category == "heavy":
@@ -233,8 +238,15 @@ def finished(notebook, toys, tmp_path_factory):
     out = tmp_path_factory.mktemp("finished") / "runs"
     arguments = ["bolt", "fails", "lost", "nut", "--data", toys, "--seeds", 0, 1]
     arguments += ["--notebook", notebook, "--out", out]
+    # The first run waits for a second: on a busy machine one worker may be done with all of them
+    # before the other has started.
+    meeting = {"MEETING": str(tmp_path_factory.mktemp("meeting"))}
     done = subprocess.run(
-        command(*arguments), env=environment(2), capture_output=True, text=True, check=False
+        command(*arguments),
+        env=environment(2) | meeting,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return out, arguments, done
 
