@@ -67,9 +67,8 @@ def rank(
         limit: false-positive rate up to which the ranking is used. What lies beyond it still does,
             but ``above``, ``reached`` and ``corners`` may be wrong there.
     """
-    good = scores[~positive]
-    negatives = good.size
-    good = _highest(good, int(limit * negatives) + 2)
+    negatives = positive.size - np.count_nonzero(positive)
+    good = _highest(scores, ~positive, int(limit * negatives) + 2)
     good.sort()
     values = scores[positive]
     # Stable, so that tied weights are summed in the same order on every processor.
@@ -117,15 +116,23 @@ def region_weights(masks: NDArray[np.bool_]) -> Floats:
     return np.concatenate(weights)
 
 
-def _highest(good: NDArray[np.floating], count: int) -> NDArray[np.floating]:
-    """At least the ``count`` highest scores, with all ties of the lowest of them, in any order."""
-    if count >= good.size:
-        return good
-    sample = np.sort(good[:: max(1, good.size // _SAMPLE)])
-    # A little below the place that is looked for, so that the guess rarely leaves too few.
-    place = sample.size * (1 - count / good.size) - _MARGIN * sample.size**0.5
-    kept = good[good >= sample[max(0, int(place))]]
-    return kept if kept.size >= count else good
+def _highest(
+    scores: NDArray[np.floating], good: NDArray[np.bool_], count: int
+) -> NDArray[np.floating]:
+    """At least the ``count`` highest good scores, with all ties of the lowest, in any order.
+
+    The lowest is guessed first, so that only what is kept has to be copied.
+    """
+    step = max(1, good.size // _SAMPLE)
+    sample = np.sort(scores.ravel()[::step][good.ravel()[::step]])
+    whole = np.count_nonzero(good)
+    if count < whole and sample.size:
+        # A little below the place that is looked for, so that the guess rarely leaves too few.
+        place = sample.size * (1 - count / whole) - _MARGIN * sample.size**0.5
+        kept = scores[good & (scores >= sample[max(0, int(place))])]
+        if kept.size >= count:
+            return kept
+    return scores[good]
 
 
 def _corners(good: NDArray[np.floating], higher: Counts) -> Floats:
