@@ -149,7 +149,7 @@ class Window:
         """Blend one grey per image, with slight noise, into the images.
 
         Args:
-            opacity: B x h x w in [0, 1], over the window.
+            opacity: B x h x w in [0, 1] or boolean, over the window.
             grey: B values in [0, 1].
             grain: standard deviation of the noise on the grey.
             generator: source of the noise.
@@ -160,7 +160,7 @@ class Window:
         image, row, column = self._pixels(opacity)
         first_row, first_column = self.start[image].unbind(-1)
         place = image, slice(None), first_row + row, first_column + column
-        alpha = opacity[image, row, column].unsqueeze(-1)
+        alpha = opacity[image, row, column].unsqueeze(-1).to(self.images.dtype)
         mask = torch.zeros_like(
             self.images[:, :1], dtype=torch.bool, memory_format=torch.contiguous_format
         )

@@ -112,7 +112,7 @@ class Scratch(Corruption):
         distance = self._distance(kind, along, across, length, side)
         hit = (distance <= self.thickness / 2) & (along >= 0) & (along <= length)
         grey = uniform((batch,), self.grey, generator, images)
-        return window.paint(hit.to(images.dtype), grey, self.grain, generator)
+        return window.paint(hit, grey, self.grain, generator)
 
     def _distance(
         self, kind: Tensor, along: Tensor, across: Tensor, length: Tensor, side: int
@@ -188,6 +188,5 @@ class Drops(Corruption):
             square = torch.minimum(square, down[:, disc] + right[:, disc])
         # Half a pixel's diagonal: even the smallest disc reaches the centre of one pixel.
         reach = radius.clamp(min=math.sqrt(0.5)).view(-1, 1, 1) ** 2 + 1e-4
-        hit = (square <= reach).to(images.dtype)
         grey = uniform((batch,), self.grey, generator, images)
-        return window.paint(hit, grey, self.grain, generator)
+        return window.paint(square <= reach, grey, self.grain, generator)

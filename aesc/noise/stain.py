@@ -58,9 +58,9 @@ class Stain(Corruption):
         # A stain smaller than a pixel still marks the pixel that it lies in.
         rows, columns = window.grid()
         nearest = local_centre.round().view(-1, 2, 1, 1)
-        opacity = (inside | ((rows == nearest[:, 0]) & (columns == nearest[:, 1]))).to(images.dtype)
+        opacity = inside | ((rows == nearest[:, 0]) & (columns == nearest[:, 1]))
         if self.border > 0:
-            opacity = self._blur(opacity, semi_axes.amax(1), min(images.shape[2:]))
+            opacity = self._blur(opacity.to(images.dtype), semi_axes.amax(1), min(images.shape[2:]))
         grey = uniform((len(images),), self.grey, generator, images)
         return window.paint(opacity, grey, self.grain, generator)
 
