@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interruptions import Interrupting
 from PIL import Image
 
 from aesc.data import MAX_VALIDATION, ImageStream, load_category, stream
@@ -142,21 +143,9 @@ def test_interrupted_from_disk_resumes_bit_for_bit(files, tmp_path):
     whole = trainer(images)
     history = whole.run(progress=False)
 
-    class Interrupting(Stain):
-        calls = 0
-
-        def _apply(self, batch, generator):
-            type(self).calls += 1
-            if type(self).calls == 9:  # in the third epoch; the first call is for validation
-                raise KeyboardInterrupt
-            return super()._apply(batch, generator)
-
-        def __repr__(self):
-            return repr(Stain())
-
     path = tmp_path / "run.checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        trainer(images, path, corruption=Interrupting()).run(progress=False)
+        trainer(images, path, corruption=Interrupting(8)).run(progress=False)
     resumed = trainer(images, path)
     assert len(resumed.history.loss) == 2
     assert resumed.run(progress=False) == history

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from call_counts import Calls
+from interruptions import Interrupting
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
@@ -65,21 +66,11 @@ def test_interrupted_anywhere_resumes_bit_for_bit(images, tmp_path, stop_after_b
     whole = trainer(images)
     history = whole.run(progress=False)
 
-    class Interrupting(Stain):
-        calls = 0
-
-        def _apply(self, batch, generator):
-            type(self).calls += 1
-            if type(self).calls == stop_after_batches + 1:  # the first call is for validation
-                raise KeyboardInterrupt
-            return super()._apply(batch, generator)
-
-        def __repr__(self):
-            return repr(Stain())
-
     path = tmp_path / "run.checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        trainer(images, corruption=Interrupting(), checkpoint=path).run(progress=False)
+        trainer(images, corruption=Interrupting(stop_after_batches), checkpoint=path).run(
+            progress=False
+        )
     finished = (stop_after_batches - 1) // SETTINGS.batches
     assert path.exists() == (finished > 0)
     assert list(tmp_path.iterdir()) == [path] * path.exists()
