@@ -40,7 +40,7 @@ def reconstruction(plain: PlainAESc, ours: AESc, batch: Tensor, goal: float, rep
     prepared = ours.for_inference()
     with torch.inference_mode():
         return compare(
-            f"reconstruction of {len(batch)} grey image(s) of {batch.shape[-1]} px",
+            f"reconstruction, grey, {batch.shape[-1]} px, {len(batch)} at a time",
             "the same network, up-sampled and then convolved, channels first",
             lambda: plain(batch),
             lambda: prepared(batch),

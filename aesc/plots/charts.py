@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterSciNotation, NullFormatter
 from numpy.typing import ArrayLike
 
 from aesc.errors import InputError
@@ -26,6 +26,13 @@ from aesc.plots._style import (
 
 _DARK = 0.55
 """Share of the colour range below which text on a cell is light."""
+
+
+class _PlainLog(LogFormatterSciNotation):
+    """Labels where the scientific notation has them, as plain numbers."""
+
+    def __call__(self, value: float, position: int | None = None) -> str:
+        return f"{value:g}" if super().__call__(value, position) else ""
 
 
 def lines(
@@ -70,7 +77,8 @@ def lines(
             axes.xaxis.set_major_locator(FixedLocator(places))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_major_formatter(_PlainLog(labelOnlyBase=False))
+            axes.yaxis.set_minor_formatter(_PlainLog(labelOnlyBase=False))
         legend_below(axes)
         return finish(
             figure,
