@@ -88,6 +88,8 @@ def execute(
             cwd=folder,
             kernel_name="python3",
             progress_bar=False,
+            # Written every half a minute and at the end; after each cell it would take a second.
+            request_save_on_cell_execute=False,
             stderr_file=sys.stderr if progress else io.StringIO(),
             # Warnings of the kernel itself would be taken for warnings of the run.
             extra_arguments=["--IPKernelApp.log_level=50"],
