@@ -92,7 +92,7 @@ def environment() -> dict[str, object]:
     return {
         "device": device_name(resolve_device("auto")),
         "threads": torch.get_num_threads(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "cores": cores(),
         "processor": _processor(),
         "platform": platform.platform(),
         "python": platform.python_version(),
@@ -100,6 +100,11 @@ def environment() -> dict[str, object]:
         "numpy": np.__version__,
         "aesc": version("aesc"),
     }
+
+
+def cores() -> int | None:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def arguments(description: str) -> argparse.Namespace:

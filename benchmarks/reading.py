@@ -9,7 +9,6 @@ each time. With ``--quick`` there are a tenth of the images.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -22,7 +21,7 @@ from scipy.ndimage import zoom
 
 from aesc.data import Category, load_category
 from aesc.data.cache import SETTLED
-from benchmarks.harness import Row, arguments, compare, write
+from benchmarks.harness import Row, arguments, compare, cores, write
 from benchmarks.reference.reading import read_folder
 
 IMAGES, SIDE, SIZE = 300, 900, 256
@@ -47,7 +46,7 @@ def main() -> None:
 def _rows(folder: Path, cache: Path, images: int, workers: int | None, repeats: int) -> list[Row]:
     what = f"{images} RGB files of {SIDE} x {SIDE} to grey {SIZE} x {SIZE}"
     against = "a loop with Pillow and numpy"
-    threads = workers or len(os.sched_getaffinity(0))
+    threads = workers or cores()
     return [
         compare(
             f"reading {what}, {threads} threads",
