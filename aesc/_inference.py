@@ -13,7 +13,6 @@ from aesc._folding import convolve_folded, convolve_padded, fold, spread
 MANY_CHANNELS = 256
 """From so many input channels on, maps are so small that a CPU is faster with channels first."""
 
-
 WORTH_WEAVING = 64
 """From so many input channels on, `WovenUp` multiplies so much less that its additions pay."""
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-from aesc.model import AESc
 from aesc.noise import Corruption, Stain, corruption
 from benchmarks.harness import Row, arguments, compare, write
 from benchmarks.reference.agreement import largest_distance
 from benchmarks.reference.corruption import Fill, corrupt_batch, every_pixel, scan_lines
+from benchmarks.training_step import images, our_training
 
 SIDE, BATCH = 256, 16
 SAMPLE = 400
@@ -46,14 +45,14 @@ def _row(name: str, ours: Corruption, fill: Fill, how: str, *, goal: float, repe
     """Time the corruption of a batch, after the check that both give the same distribution."""
     distance = largest_distance(ours, SAMPLE, SIDE, fill)
     assert distance < TOLERANCE, f"{name}: the distributions are {distance:.3f} apart"
-    images = torch.rand(BATCH, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-    plain, rng = images[:, 0].numpy(), np.random.default_rng(0)
+    batch = images(BATCH, SIDE)
+    plain, rng = batch[:, 0].numpy(), np.random.default_rng(0)
     generator = torch.Generator().manual_seed(0)
     return compare(
         f"{name}, {BATCH} grey images of {SIDE} px, {torch.get_num_threads()} core",
         f"one image at a time, {how}",
         lambda: corrupt_batch(plain, ours, rng, fill),
-        lambda: ours(images, generator),
+        lambda: ours(batch, generator),
         goal,
         repeats=repeats,
         inner=10,
@@ -62,22 +61,14 @@ def _row(name: str, ours: Corruption, fill: Fill, how: str, *, goal: float, repe
 
 def _training_step(repeats: int) -> Row:
     """The stain against forward pass, backward pass and Adam of the network it is made for."""
-    images = torch.rand(BATCH, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    batch = images(BATCH, SIDE)
     generator = torch.Generator().manual_seed(0)
-    model = AESc(generator=generator).to(memory_format=torch.channels_last).train()
-    adam = torch.optim.Adam(model.parameters(), fused=True)
-    corrupted, _ = Stain()(images, generator)
-
-    def step() -> None:
-        adam.zero_grad()
-        functional.mse_loss(model(corrupted), images).backward()
-        adam.step()
-
+    _, step = our_training(batch)
     return compare(
         f"stain, {BATCH} grey images of {SIDE} px, {torch.get_num_threads()} core",
         "a training step of AESc",
-        step,
-        lambda: Stain()(images, generator),
+        lambda: step(batch),
+        lambda: Stain()(batch, generator),
         1 / LARGEST_SHARE,
         repeats=repeats,
         inner=10,

@@ -62,11 +62,11 @@ def compare(
         inner: calls of ``ours`` in a turn, where one is too short for the clock.
     """
     reference(), ours()
-    seconds: tuple[list[float], list[float]] = ([], [])
+    taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(repeats):
-        seconds[0].append(_seconds(reference, 1))
-        seconds[1].append(_seconds(ours, inner))
-    slow, fast = map(statistics.median, seconds)
+        taken[0].append(seconds(reference))
+        taken[1].append(seconds(ours, inner))
+    slow, fast = map(statistics.median, taken)
     row = Row(what, against, slow, fast, slow / fast, goal, repeats)
     print(
         f"{what}: {slow:.4g} s against {fast:.4g} s, {row.ratio:.1f} times (goal {goal:g})",
@@ -118,7 +118,8 @@ def arguments(description: str) -> argparse.Namespace:
     return options
 
 
-def _seconds(call: Callable[[], object], times: int) -> float:
+def seconds(call: Callable[[], object], times: int = 1) -> float:
+    """Seconds of a call by the clock, the mean of so many."""
     start = time.perf_counter()
     for _ in range(times):
         call()

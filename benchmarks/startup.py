@@ -8,9 +8,8 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
-import time
 
-from benchmarks.harness import arguments, compare, write
+from benchmarks.harness import arguments, compare, seconds, write
 
 LONGEST_HELP = 0.5
 
@@ -29,8 +28,8 @@ def main() -> None:
         1 / 1.1,
         repeats=repeats,
     )
-    help_seconds = seconds(repeats, "-m", "aesc", "--help")
-    network_seconds = seconds(repeats, "-c", "import aesc.model, aesc.noise, aesc.training")
+    help_seconds = median_seconds(repeats, "-m", "aesc", "--help")
+    network_seconds = median_seconds(repeats, "-c", "import aesc.model, aesc.noise, aesc.training")
     print(f"aesc --help: {help_seconds:.3f} s (at most {LONGEST_HELP:g} s)")
     write(
         options,
@@ -48,14 +47,9 @@ def run(*words: str) -> str:
     return done.stdout
 
 
-def seconds(repeats: int, *words: str) -> float:
-    """Median seconds of a fresh interpreter with these arguments."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run(*words)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def median_seconds(repeats: int, *words: str) -> float:
+    """Of fresh interpreters with these arguments."""
+    return statistics.median(seconds(lambda: run(*words)) for _ in range(repeats))
 
 
 if __name__ == "__main__":
