@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
 # The steps of `run` and `test` have an order, whatever -j says.
 .NOTPARALLEL:
-.PHONY: help env run test lint unit nbval book browser notebooks bench zip address adopt clean
+.PHONY: help env run test lint unit coverage nbval book browser notebooks bench zip address adopt clean
 
 help: ## List the targets
 	@echo "Usage: make <target> [PYTHON=python3.12] [VENV=.venv]"
@@ -31,18 +31,24 @@ run: env ## Train and evaluate every embedded category, then build the book from
 
 test: lint unit nbval book browser ## Everything that must pass: the next five targets in this order
 
-lint: env ## Check style and layout with ruff
+lint: env ## Check style and layout with ruff, types with mypy
 	@echo "== lint"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 unit: env ## Run the unit tests
 	@echo "== unit tests"
 	$(BIN)/python -m pytest --ignore tests/browser
 
+coverage: env ## Run the unit tests and say which lines none of them runs
+	@echo "== coverage"
+	$(BIN)/python -m coverage run -m pytest --ignore tests/browser
+	$(BIN)/python -m coverage report
+
 nbval: env ## Execute every notebook and compare the outputs of its checked cells
 	@echo "== notebooks"
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks/*.ipynb book/*.ipynb
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks/*.ipynb
 
 book: env ## Build the book from the committed notebooks; a warning is an error
 	@echo "== book"
@@ -61,14 +67,14 @@ bench: env ## Measure speed against plain references (half an hour; nothing else
 zip: book ## Pack the built book into dist/aesc-book.zip, to be read without a network
 	$(BIN)/python -c "import shutil; print(shutil.make_archive('dist/aesc-book', 'zip', '_build/html'))"
 
-address: env ## Say, or set with URL=..., the address of the repository in all pages
+address: env ## Show the address of the repository, or set it in all pages with URL=...
 	$(BIN)/python -m tools.address $(URL)
 
 adopt: env ## Make the last `make run` the committed one: notebooks, records, results table
 	$(BIN)/python -m tools.notebooks --adopt $(RUNS)
 
 clean: ## Remove what was built; the environment and runs/ stay
-	rm -rf _build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # An existing environment is kept, and completed where its creation was interrupted.
 $(VENV)/.stamp-venv:

@@ -1,9 +1,10 @@
-"""Choosing the processor that computes."""
+"""The device to compute on: a GPU where there is one, or the CPU."""
 
 from __future__ import annotations
 
 import torch
 
+from aesc._checks import quoted
 from aesc.errors import InputError
 
 
@@ -14,7 +15,11 @@ def resolve_device(name: str = "auto") -> torch.device:
         name: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
     Raises:
-        InputError: unknown name, or a device that this machine does not have.
+        InputError: an unknown name, or a device that is not available here.
+
+    Example:
+        >>> resolve_device("cpu")
+        device(type='cpu')
     """
     if name == "auto":
         return torch.device(available_devices()[-1])
@@ -23,18 +28,23 @@ def resolve_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         device = None
     if device is None or device.type not in ("cpu", "cuda", "mps"):
-        raise InputError(f"Unknown device {name!r}: choose auto, cpu, cuda, cuda:N or mps.")
+        raise InputError(f"device is {quoted(name)}: choose auto, cpu, cuda, cuda:N or mps.")
     here = available_devices()
     count = torch.cuda.device_count() if device.type == "cuda" else 1
     if device.type not in here or (device.index or 0) >= count:
         raise InputError(
-            f"Device {name!r} is not there: this machine has {', '.join(here)}; choose auto."
+            f"device is {name!r}, which is not available: choose auto, or one of {', '.join(here)}."
         )
     return device
 
 
 def available_devices() -> list[str]:
-    """Kinds of device that torch can use here, the preferred one last."""
+    """Kinds of device that torch can use here, the preferred one last.
+
+    Example:
+        >>> available_devices()[0]
+        'cpu'
+    """
     here = ["cpu"]
     if torch.backends.mps.is_available():
         here.append("mps")
@@ -44,7 +54,12 @@ def available_devices() -> list[str]:
 
 
 def device_name(device: torch.device) -> str:
-    """What a record calls the device: the card's name, or the kind with its thread count."""
+    """What a record calls the device: the card's name, or the kind with its thread count.
+
+    Example:
+        >>> device_name(torch.device("mps"))
+        'mps'
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":

@@ -13,4 +13,12 @@ class TrainingError(InputError):
 
 
 class NotebookError(RuntimeError):
-    """A notebook that failed in another way than by bad input; what it did so far is kept."""
+    """A notebook that failed for another reason than bad input; what it did so far is kept."""
+
+
+class KernelDiedError(NotebookError):
+    """The process that ran a notebook was killed from outside, which may go well another time."""
+
+
+class ExportError(RuntimeError):
+    """An exported file that does not give the verdicts of its detector; it is not kept."""

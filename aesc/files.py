@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
+import re
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,9 +21,20 @@ import platformdirs
 
 from aesc.errors import InputError
 
+ABANDONED_ELSEWHERE = 24 * 3600
+"""Seconds after which a temporary file of another machine, whose processes cannot be asked about,
+counts as left behind."""
+
+_OWNED = re.compile(r"\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-\d+\.tmp(\.\w+)?", re.S)
+
 
 def cache_folder() -> Path:
-    """The folder for what can be made again: ``AESC_CACHE`` of the environment, or the user's."""
+    """The folder for whatever can be regenerated: ``AESC_CACHE`` of the environment, or the user's.
+
+    Example:
+        >>> cache_folder().is_absolute()
+        True
+    """
     return Path(os.environ.get("AESC_CACHE") or platformdirs.user_cache_path("aesc"))
 
 
@@ -21,17 +42,34 @@ def cache_folder() -> Path:
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path in the folder of ``path``; rename it to ``path`` when all went well.
 
-    The folder is made when it is missing. On any failure, an interrupt included, the temporary file
-    is removed and an existing ``path`` stays as it was.
+    The folder is made when it is missing. The file has reached the disk before it gets its name, so
+    that it survives a power cut, and has the permissions of any new file. On any failure, an
+    interrupt included, the temporary file is removed and an existing ``path`` stays as it was.
+
+    Args:
+        path: the file to write.
 
     Raises:
         InputError: the folder cannot be written to, or the disk is full.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with whole_file(folder / "notes.txt") as temporary:
+        ...     _ = temporary.write_text("all or nothing")
+        >>> [path.name for path in folder.iterdir()]
+        ['notes.txt']
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        # Some writers make files for the owner only; a new file has what the umask says.
+        mode = temporary.stat().st_mode
         yield temporary
+        os.chmod(temporary, mode)
+        _to_disk(temporary)
         os.replace(temporary, path)
+        _to_disk(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
@@ -39,14 +77,201 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def temporary_beside(path: Path, suffix: str = "") -> Path:
+    """A hidden name beside ``path`` that says which process uses it, for `remove_abandoned`.
+
+    Args:
+        path: what the temporary file or folder will become.
+        suffix: ending of the name, for programs that look at it.
+
+    Example:
+        >>> temporary_beside(Path("runs", "a.json")).name.startswith(".a.json.")
+        True
+    """
+    owner = f"{_host()}-{os.getpid()}-{threading.get_ident()}"
+    return path.with_name(f".{path.name}.{owner}.tmp{suffix}")
+
+
+def remove_abandoned(folder: Path, name: str = "") -> None:
+    """Remove temporary files and folders whose process was killed before it could tidy up.
+
+    Those of a living process stay, and so does whatever has another kind of name. Processes of
+    another machine, which may share the folder, cannot be asked about: theirs go after a day.
+
+    Args:
+        folder: where they lie; need not exist.
+        name: beginning of what they were to become; by default any.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> mine = temporary_beside(folder / "a.json")
+        >>> mine.touch()
+        >>> remove_abandoned(folder)
+        >>> mine.exists()
+        True
+    """
+    with suppress(OSError):
+        for path in list(folder.iterdir()):
+            owned = _OWNED.fullmatch(path.name)
+            if owned and owned["name"].startswith(name) and _is_abandoned(path, owned):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``target``, for this user alone, and remove it in the end.
+
+    A process that is killed cannot do that, so what such processes left is removed first.
+
+    Args:
+        target: what is prepared in the folder; the folder that it is to lie in must be there.
+
+    Raises:
+        OSError: the folder cannot be written to.
+
+    Example:
+        >>> place = Path(tempfile.mkdtemp())
+        >>> with scratch_folder(place / "data") as scratch:
+        ...     _ = (scratch / "half.png").write_bytes(b"half")
+        >>> os.listdir(place)
+        []
+    """
+    remove_abandoned(target.parent, target.name)
+    scratch = temporary_beside(target)
+    scratch.mkdir(mode=0o700)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def sole_user(path: Path) -> Iterator[None]:
+    """Hold a lock while the block runs. The system takes it back from a process that is killed.
+
+    Where the file system has no locks, as on some network drives, nothing is held.
+
+    Args:
+        path: file that stands for what is used, made when missing; it stays.
+
+    Raises:
+        InputError: another process holds the lock, or the file cannot be made.
+
+    Example:
+        >>> lock = Path(tempfile.mkdtemp(), ".lock")
+        >>> with sole_user(lock), sole_user(lock):
+        ...     pass
+        Traceback (most recent call last):
+            ...
+        aesc.errors.InputError: /... is in use by another process: stop that one or choose another.
+    """
+    try:
+        file = path.open("ab")
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with file:
+        try:
+            _lock(file.fileno())
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+                raise InputError(
+                    f"{path.parent} is in use by another process: stop that one or choose another."
+                ) from error
+        yield
+
+
 def check_writable(folder: Path) -> None:
-    """Raise InputError now, and not after an hour of work, when ``folder`` cannot be written to."""
-    with whole_file(folder / "write-test") as temporary:
-        temporary.write_bytes(b"0" * 4096)
-    (folder / "write-test").unlink()
+    """Refuse a folder now, and not after an hour of work, when it cannot be written to.
+
+    Raises:
+        InputError: the folder cannot be made or written to, it is a file, or the disk is full.
+
+    Example:
+        >>> check_writable(Path(tempfile.mkdtemp(), "new"))
+    """
+    if folder.is_file():
+        raise InputError(f"{folder} is a file: choose another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0" * 4096)
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def unwritable(path: Path, error: OSError) -> InputError:
-    """The one sentence for a file that the operating system refuses to write."""
+    """The one sentence for a file that the operating system refuses to write.
+
+    Example:
+        >>> print(unwritable(Path("a.json"), OSError(28, "No space left on device")))
+        Cannot write a.json (No space left on device): free some space or choose another folder.
+    """
     reason = error.strerror or str(error)
     return InputError(f"Cannot write {path} ({reason}): free some space or choose another folder.")
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock on an open file, which closing it gives back, or fail at once."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_abandoned(path: Path, owned: re.Match[str]) -> bool:
+    if owned["host"] == _host():
+        return not _is_alive(int(owned["pid"]))
+    with suppress(OSError):
+        return time.time() - path.lstat().st_mtime > ABANDONED_ELSEWHERE
+    return False
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether there is a process of that number. What cannot be known counts as alive."""
+    if sys.platform == "win32":  # where os.kill ends a process
+        query, still_active = 0x1000, 259
+        kernel32 = ctypes.windll.kernel32
+        handle = kernel32.OpenProcess(query, False, pid)
+        if not handle:
+            return kernel32.GetLastError() == 5  # access denied: it is somebody else's
+        code = ctypes.c_ulong()
+        kernel32.GetExitCodeProcess(handle, ctypes.byref(code))
+        kernel32.CloseHandle(handle)
+        return code.value == still_active
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _host() -> str:
+    """A short name for the machine, or the container, within which process numbers are unique."""
+    name = socket.gethostname()
+    with suppress(OSError):  # where there is no such link, no containers number processes anew
+        name += os.readlink("/proc/self/ns/pid")
+    return f"{zlib.crc32(name.encode()):08x}"
+
+
+def _to_disk(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk."""
+    folder = path.is_dir()
+    if folder and sys.platform == "win32":
+        return
+    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        if not folder:  # some file systems refuse this for folders
+            raise
+    finally:
+        os.close(descriptor)

@@ -6,7 +6,7 @@ authors' code cast the variance to 8 bits before scoring, where it wraps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,9 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from aesc._checks import choice, image_batch, map_batch, number, same_shape, whole
 from aesc.errors import InputError
-from aesc.model import AESc
+from aesc.model import AESc, InferenceNetwork
 
 NORMS = ("l0", "l1", "l2", "linf", "smooth_max")
 """Ways to turn a map into a score. The paper compares the first four and reports ``l2``."""
@@ -31,43 +32,54 @@ SMOOTHING = 4 / 256
 """Standard deviation of the blur before ``smooth_max``, as a fraction of the smaller image side."""
 
 
+Compared = tuple[Tensor, dict[str, Tensor]]
+"""Reconstructions (B x C x H x W) of a batch, and its anomaly maps (B x H x W) by name."""
+
+
 @dataclass(frozen=True)
 class AnomalyMaps:
-    """What a network makes of N images, on the CPU.
+    """What a method makes of N images, on the CPU.
 
     Attributes:
         reconstructions: N x C x H x W in [0, 1], without dropout.
-        residual: N x H x W, at least 0; in [0, 1] for an absolute difference.
-        uncertainty: N x H x W, a variance, in [0, 0.25 * passes / (passes - 1)]; None for a method
-            without dropout.
+        maps: anomaly maps by the name used in records, each N x H x W; higher is more anomalous.
+            Any number of them, such as ``residual`` and ``uncertainty``.
     """
 
     reconstructions: Tensor
-    residual: Tensor
-    uncertainty: Tensor | None = None
+    maps: dict[str, Tensor]
 
-    def by_kind(self) -> dict[str, Tensor]:
-        """The anomaly maps that there are, by the name used in records."""
-        kinds = {"residual": self.residual, "uncertainty": self.uncertainty}
-        return {kind: maps for kind, maps in kinds.items() if maps is not None}
+    @property
+    def residual(self) -> Tensor:
+        """N x H x W, at least 0: what the reconstruction changed."""
+        return self.maps["residual"]
+
+    @property
+    def uncertainty(self) -> Tensor:
+        """N x H x W, a variance in [0, 0.25 * passes / (passes - 1)], of a method with dropout."""
+        return self.maps["uncertainty"]
 
 
 def residual_map(images: Tensor, reconstructions: Tensor) -> Tensor:
     """Absolute difference, averaged over channels: B x C x H x W twice to B x H x W, in [0, 1].
 
     Raises:
-        InputError: shapes that differ.
+        InputError: other than B x C x H x W, or shapes that differ.
+
+    Example:
+        >>> image, reconstruction = torch.zeros(1, 3, 1, 2), torch.full((1, 3, 1, 2), 0.25)
+        >>> residual_map(image, reconstruction)
+        tensor([[[0.2500, 0.2500]]])
     """
-    if images.shape != reconstructions.shape:
-        raise InputError(
-            f"Images {tuple(images.shape)} and reconstructions {tuple(reconstructions.shape)} "
-            "differ in shape: give the reconstructions of these images."
-        )
-    return (images - reconstructions).abs().mean(1)
+    image_batch(images)
+    same_shape(reconstructions, images, ("reconstructions", "images"))
+    return (images - reconstructions).abs().mean(1)  # B x H x W
 
 
 @torch.inference_mode()
-def uncertainty_map(model: AESc, images: Tensor, passes: int = PASSES, seed: int = 0) -> Tensor:
+def uncertainty_map(
+    model: AESc | InferenceNetwork, images: Tensor, passes: int = PASSES, seed: int = 0
+) -> Tensor:
     """Variance of each pixel over reconstructions with dropout, averaged over channels.
 
     The passes are accumulated one by one (Welford's algorithm), so memory does not grow with them.
@@ -75,29 +87,32 @@ def uncertainty_map(model: AESc, images: Tensor, passes: int = PASSES, seed: int
     beside it.
 
     Args:
-        model: in evaluation mode, on the device of the images.
+        model: the network, in evaluation mode and on the device of the images.
         images: B x C x H x W in [0, 1].
-        passes: at least 2.
-        seed: of the dropout.
+        passes: reconstructions with dropout, at least 2.
+        seed: seed of the dropout.
 
     Returns:
         B x H x W, the unbiased variance.
 
     Raises:
-        InputError: fewer than two passes, or images that do not fit the network.
+        InputError: fewer than two passes, a negative seed, or images that do not fit the network.
+
+    Example:
+        >>> model = AESc(width=2, generator=torch.Generator().manual_seed(0)).eval()
+        >>> uncertainty_map(model, torch.rand(3, 1, 64, 64), passes=4).shape
+        torch.Size([3, 64, 64])
     """
-    if passes < 2:
-        raise InputError(
-            f"passes={passes} gives no variance: use at least 2 (the paper: {PASSES})."
-        )
+    whole("passes", passes, 2)
+    whole("seed", seed, 0)
     generator = torch.Generator(images.device).manual_seed(seed)
-    mean = torch.zeros_like(images)
+    mean = torch.zeros_like(images)  # B x C x H x W
     squares = torch.zeros_like(images)
     for count, reconstruction in enumerate(model.sample(images, passes, generator), start=1):
         difference = reconstruction - mean
         mean += difference / count
         squares += difference * (reconstruction - mean)
-    return (squares / (passes - 1)).mean(1)
+    return (squares / (passes - 1)).mean(1)  # B x C x H x W to B x H x W
 
 
 def anomaly_maps(
@@ -110,38 +125,57 @@ def anomaly_maps(
     batch_size: int = 16,
     progress: bool = False,
 ) -> AnomalyMaps:
-    """Reconstruct images and compute both maps, batch by batch.
+    """Reconstruct images and compute both maps of the paper, batch by batch.
 
     Args:
-        model: put in evaluation mode and moved to ``device``.
+        model: the network; it is put in evaluation mode and moved to ``device``.
         images: N x C x H x W in [0, 1].
-        passes: dropout passes of the uncertainty map.
-        seed: of the dropout.
-        device: that computes.
+        passes: dropout passes of the uncertainty map, at least 2.
+        seed: seed of the dropout.
+        device: where to compute.
         batch_size: images at a time; does not change the maps.
         progress: show a bar with the time left.
 
     Raises:
         InputError: no images, fewer than two passes, or images that do not fit the network.
     """
-
     network = model.to(device).eval().for_inference()
-
-    def compare(batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        reconstruction = network(batch)
-        uncertainty = uncertainty_map(network, batch, passes, seed)
-        return reconstruction, residual_map(batch, reconstruction), uncertainty
-
+    compare = paper_maps(network, passes, seed)
     return map_batches(
         network, images, compare, device=device, batch_size=batch_size, progress=progress
     )
+
+
+def paper_maps(
+    network: AESc | InferenceNetwork,
+    passes: int = PASSES,
+    seed: int = 0,
+    kinds: Collection[str] | None = None,
+) -> Callable[[Tensor], Compared]:
+    """Function of a batch to its reconstruction and the maps of the paper, for `map_batches`.
+
+    Args:
+        network: in evaluation mode and on the device of the batches.
+        passes: dropout passes of the uncertainty map, at least 2.
+        seed: seed of the dropout.
+        kinds: maps that are wanted; both by default. The uncertainty takes most of the time.
+    """
+
+    def compare(batch: Tensor) -> Compared:
+        reconstruction = network(batch)  # B x C x H x W
+        maps = {"residual": residual_map(batch, reconstruction)}  # B x H x W
+        if kinds is None or "uncertainty" in kinds:
+            maps["uncertainty"] = uncertainty_map(network, batch, passes, seed)
+        return reconstruction, maps
+
+    return compare
 
 
 @torch.inference_mode()
 def map_batches(
     model: nn.Module,
     images: Tensor,
-    compare: Callable[[Tensor], tuple[Tensor, ...]],
+    compare: Callable[[Tensor], Compared],
     *,
     device: torch.device | str = "cpu",
     batch_size: int = 16,
@@ -150,30 +184,48 @@ def map_batches(
     """Apply ``compare`` to a set of images, batch by batch.
 
     Args:
-        model: put in evaluation mode and moved to ``device``, for ``compare`` to use.
+        model: the network that ``compare`` uses; it is put in evaluation mode and moved to
+            ``device``.
         images: N x C x H x W in [0, 1].
-        compare: B x C x H x W on ``device`` to reconstruction, residual map and, where there is
-            one, uncertainty map.
-        device: that computes.
+        compare: function of a batch, B x C x H x W on ``device``, to its reconstruction and its
+            anomaly maps by name, each B x H x W.
+        device: where to compute.
         batch_size: images at a time.
         progress: show a bar with the time left.
 
     Raises:
-        InputError: no images.
+        InputError: no images, or a batch size that is not a positive whole number.
     """
     if len(images) == 0:
-        raise InputError("There are no images to score: give at least one.")
+        raise InputError("images is empty: give at least one.")
+    whole("batch_size", batch_size)
     model.to(device).eval()
-    parts = []
+    reconstructions: list[Tensor] = []
+    parts: dict[str, list[Tensor]] = {}
     with tqdm(total=len(images), unit="image", disable=not progress, mininterval=0.5) as bar:
         for batch in images.split(batch_size):
-            parts.append([part.cpu() for part in compare(batch.to(device))])
+            reconstruction, maps = compare(batch.to(device))
+            reconstructions.append(reconstruction.cpu())
+            for kind, part in maps.items():
+                parts.setdefault(kind, []).append(part.cpu())
             bar.update(len(batch))
-    return AnomalyMaps(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    return AnomalyMaps(
+        torch.cat(reconstructions), {kind: torch.cat(part) for kind, part in parts.items()}
+    )
 
 
 def smooth(maps: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of each map (B x H x W), with standard deviation ``sigma`` in pixels."""
+    """Gaussian blur of each map.
+
+    Args:
+        maps: N x H x W, on the CPU.
+        sigma: standard deviation of the Gaussian in pixels, at least 0.
+
+    Raises:
+        InputError: maps of another number of axes, or a sigma that is negative or no number.
+    """
+    map_batch(maps)
+    number("sigma", sigma, 0)
     return torch.from_numpy(gaussian_filter(maps.numpy(), (0, sigma, sigma), mode="nearest"))
 
 
@@ -189,14 +241,18 @@ def image_scores(maps: Tensor, norm: str = "l2") -> Tensor:
         N scores in float64; higher is more anomalous.
 
     Raises:
-        InputError: unknown norm.
+        InputError: unknown norm, or maps of another number of axes.
+
+    Example:
+        >>> image_scores(torch.tensor([[[3.0, 4.0]], [[0.0, 1.0]]]))
+        tensor([5., 1.], dtype=torch.float64)
     """
-    if norm not in NORMS:
-        raise InputError(f"Unknown norm {norm!r}: choose one of {', '.join(NORMS)}.")
+    choice("norm", norm, NORMS)
+    map_batch(maps)
     if norm == "smooth_max":
         sigma = SMOOTHING * min(maps.shape[1:])
         return smooth(maps, sigma).flatten(1).amax(1).double()
-    flat = maps.flatten(1).double()
+    flat = maps.flatten(1).double()  # N x HW
     if norm == "l0":
         return (flat > TOLERANCE).sum(1).double()
     order = {"l1": 1.0, "l2": 2.0, "linf": np.inf}[norm]

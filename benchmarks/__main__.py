@@ -18,6 +18,9 @@ NAMES = (
     "startup",
     "growth",
     "sweep_overhead",
+    "promise",
+    "exported",
+    "practice",
     "gpu",
 )
 

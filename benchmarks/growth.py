@@ -31,7 +31,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from aesc.data import ImageStream, load_category
+from aesc.data import MAX_VALIDATION, Category, ImageStream, ReadOptions, load_category
 from aesc.model import AESc
 from aesc.noise import Stain
 from aesc.scoring import uncertainty_map
@@ -102,15 +102,21 @@ def training_steps(side: int) -> Seconds:
 
 def prepare(folder: Path) -> Seconds:
     """Reading a category whose training images stay on disk."""
-    return _median(lambda: load_category(folder, SIDE, memory=0))
+    return _median(lambda: _streamed(folder))
 
 
 def streamed_epoch(folder: Path) -> Seconds:
     """An epoch from disk with the smallest network, the processes' start included."""
-    category = load_category(folder, SIDE, memory=0)
+    category = _streamed(folder)
     settings = TrainingSettings(epochs=1)
     chosen = category.validation[:1]
     return _median(lambda: _train(AESc(depth=1, width=1), category.train, chosen, settings))
+
+
+def _streamed(folder: Path) -> Category:
+    """Read a folder with just enough memory for its validation images, a fifth of all."""
+    validation = min(sum(1 for _ in folder.iterdir()) // 5, MAX_VALIDATION)
+    return load_category(folder, SIDE, options=ReadOptions(memory=4 * SIDE**2 * validation))
 
 
 def uncertainty(passes: int) -> Seconds:

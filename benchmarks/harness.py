@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import time
@@ -22,6 +21,7 @@ import torch
 
 from aesc.device import device_name, resolve_device
 from aesc.files import whole_file
+from aesc.machine import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -92,7 +92,7 @@ def environment() -> dict[str, object]:
     return {
         "device": device_name(resolve_device("auto")),
         "threads": torch.get_num_threads(),
-        "cores": cores(),
+        "cores": usable_cores(),
         "processor": _processor(),
         "platform": platform.platform(),
         "python": platform.python_version(),
@@ -100,11 +100,6 @@ def environment() -> dict[str, object]:
         "numpy": np.__version__,
         "aesc": version("aesc"),
     }
-
-
-def cores() -> int | None:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def arguments(description: str) -> argparse.Namespace:

@@ -35,7 +35,7 @@ def main() -> None:
     check_against_sklearn(maps[:CHECKED], masks[:CHECKED])
     check_points_on_curve(maps[:CHECKED], masks[:CHECKED], THRESHOLDS)
     size = f"{images} maps of {side} x {side}"
-    scores, labels = maps.max((1, 2)), masks.any((1, 2))
+    scores, labels = maps.max((1, 2)), np.any(masks, axis=(1, 2))
     rows = [
         compare(
             f"image and pixel AUROC, AP and F1-max (and AUPRO), {size}",
@@ -85,7 +85,8 @@ def check_against_sklearn(maps: NDArray[np.floating], masks: NDArray[np.bool_]) 
     """Assert that AUROC, AP and F1-max are those of scikit-learn to 1e-12."""
     ours = pixel_metrics(maps, masks)
     for name, value in sklearn_metrics(maps, masks).items():
-        assert abs(value - ours[name]) < 1e-12, (name, value, ours[name])
+        found = ours[name]
+        assert found is not None and abs(value - found) < 1e-12, (name, value, found)
 
 
 def check_points_on_curve(maps: NDArray[np.floating], masks: NDArray[np.bool_], steps: int) -> None:

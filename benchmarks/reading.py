@@ -19,9 +19,10 @@ import torch
 from PIL import Image
 from scipy.ndimage import zoom
 
-from aesc.data import Category, load_category
+from aesc.data import Category, ReadOptions, load_category
 from aesc.data.cache import SETTLED
-from benchmarks.harness import Row, arguments, compare, cores, write
+from aesc.machine import usable_cores
+from benchmarks.harness import Row, arguments, compare, write
 from benchmarks.reference.reading import read_folder
 
 IMAGES, SIDE, SIZE = 300, 900, 256
@@ -37,8 +38,8 @@ def main() -> None:
         folder, cache = Path(scratch) / "images", Path(scratch) / "cache"
         megabytes = make_images(folder, images) / 1e6
         time.sleep(SETTLED + 1)  # files that are still being written are not kept
-        check(folder, load_category(folder, SIZE, cache=cache))
-        check(folder, load_category(folder, SIZE, cache=cache))
+        check(folder, load_category(folder, SIZE, options=ReadOptions(cache=cache)))
+        check(folder, load_category(folder, SIZE, options=ReadOptions(cache=cache)))
         rows = _rows(folder, cache, images, options.threads, repeats)
     write(options, "reading", rows, megabytes_per_image=megabytes / images)
 
@@ -46,13 +47,13 @@ def main() -> None:
 def _rows(folder: Path, cache: Path, images: int, workers: int | None, repeats: int) -> list[Row]:
     what = f"{images} RGB files of {SIDE} x {SIDE} to grey {SIZE} x {SIZE}"
     against = "a loop with Pillow and numpy"
-    threads = workers or cores()
+    threads = workers or usable_cores()
     return [
         compare(
             f"reading {what}, {threads} threads",
             against,
             lambda: read_folder(folder, SIZE),
-            lambda: load_category(folder, SIZE, workers=workers),
+            lambda: load_category(folder, SIZE, options=ReadOptions(workers=workers)),
             goal=1.8,
             repeats=repeats,
         ),
@@ -60,7 +61,7 @@ def _rows(folder: Path, cache: Path, images: int, workers: int | None, repeats: 
             f"reading {what} from the cache",
             against,
             lambda: read_folder(folder, SIZE),
-            lambda: load_category(folder, SIZE, cache=cache),
+            lambda: load_category(folder, SIZE, options=ReadOptions(cache=cache)),
             goal=10,
             repeats=repeats,
         ),
@@ -87,6 +88,7 @@ def make_images(folder: Path, count: int) -> int:
 
 def check(folder: Path, category: Category) -> None:
     """Assert that the images are those of the reference."""
+    assert isinstance(category.train, torch.Tensor), "these few images fit into memory"
     ours = dict(zip(category.train_paths, category.train, strict=True))
     ours.update(zip(category.validation_paths, category.validation, strict=True))
     read = torch.stack([ours[name] for name in sorted(ours)]).numpy()

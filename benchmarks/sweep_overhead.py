@@ -22,7 +22,8 @@ import psutil
 from nbclient import NotebookClient
 
 from aesc.experiment import RunConfig
-from aesc.sweep import Store, run_notebook, sweep
+from aesc.records import Store
+from aesc.sweep import run_notebook, sweep
 from benchmarks.harness import ROOT, arguments, write
 
 RUNS = 200

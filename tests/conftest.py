@@ -61,6 +61,33 @@ def aesc(capfd):
 
 
 @pytest.fixture
+def sweep_command(aesc):
+    """Call ``aesc sweep``; returns its exit code, stdout, and the errors on stderr."""
+
+    def call(*arguments) -> tuple[int, str, list[str]]:
+        code, stdout, stderr = aesc("sweep", *arguments)
+        assert "Traceback" not in stderr
+        errors = [line for line in stderr.splitlines() if line.startswith("aesc: error: ")]
+        return code, stdout, errors
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def toy_notebook(tmp_path_factory) -> Path:
+    from sweep_toys import make_notebook
+
+    return make_notebook(tmp_path_factory.mktemp("notebook"))
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory) -> Path:
+    from sweep_toys import make_data
+
+    return make_data(tmp_path_factory.mktemp("data"), "bolt", "nut", "gear", "fails")
+
+
+@pytest.fixture
 def nothing_left_open() -> Iterator[None]:
     """Close the figures of a test."""
     yield

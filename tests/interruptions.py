@@ -13,11 +13,11 @@ class Interrupting(Stain):
         # Frozen, so not by assignment. One call is for the validation images.
         object.__setattr__(self, "calls_left", batches + 1)
 
-    def _apply(self, images: Tensor, generator) -> tuple[Tensor, Tensor]:
+    def apply(self, images: Tensor, generator) -> tuple[Tensor, Tensor]:
         object.__setattr__(self, "calls_left", self.calls_left - 1)
         if self.calls_left == 0:
             raise KeyboardInterrupt
-        return super()._apply(images, generator)
+        return super().apply(images, generator)
 
     def __repr__(self) -> str:
         return repr(Stain())

@@ -10,8 +10,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from aesc.data import MVTEC_CATEGORIES
+
 ARCHIVE = "mvtec_anomaly_detection.tar.xz"
 BY_HAND = "get .* by hand from https://www.mvtec.com/company/research/datasets/mvtec-ad and pass"
+
+
+NAMES = [f"bottle/train/good/{index:03}.png" for index in range(3)] + [
+    f"{name}/train/good/000.png" for name in MVTEC_CATEGORIES if name != "bottle"
+]
 
 
 def noise_png(seed: int) -> bytes:
@@ -28,13 +35,13 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfil
 
 
 def tar_bytes(*extra: tarfile.TarInfo, mode: str = "w:xz") -> bytes:
-    """An archive with three good images of one category, and members to add."""
+    """An archive with three good images of one category, one of the others, members to add."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode) as tar:
         tar.addfile(member("bottle", tarfile.DIRTYPE))
-        for index in range(3):
+        for index, name in enumerate(NAMES):
             content = noise_png(index)
-            image = member(f"bottle/train/good/{index:03}.png")
+            image = member(name)
             image.size = len(content)
             tar.addfile(image, io.BytesIO(content))
         for info in extra:
@@ -47,11 +54,9 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 def check_whole(folder: Path) -> None:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    assert [path.relative_to(folder).as_posix() for path in files] == [
-        f"bottle/train/good/{index:03}.png" for index in range(3)
-    ]
-    assert [path.read_bytes() for path in files] == [noise_png(index) for index in range(3)]
+    files = {path for path in folder.rglob("*") if path.is_file()}
+    assert files == {folder / name for name in NAMES}
+    assert all((folder / n).read_bytes() == noise_png(i) for i, n in enumerate(NAMES))
 
 
 def beside(place: Path) -> list[str]:

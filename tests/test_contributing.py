@@ -37,7 +37,7 @@ def test_every_step_of_make_test_is_explained():
 
 
 @pytest.mark.parametrize(
-    "name", ["CORRUPTIONS", "METHODS", "LOSSES", "PUBLISHED", "VERSION", "_apply", "Spec"]
+    "name", ["CORRUPTIONS", "METHODS", "LOSSES", "PUBLISHED", "VERSION", "apply", "Spec"]
 )
 def test_every_name_in_the_package_that_is_told_to_change_exists(name: str):
     assert f"`{name}`" in TEXT

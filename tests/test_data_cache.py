@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aesc.data import Category, image_cache, load_category
+from aesc.data import Category, ReadOptions, image_cache, load_category
 from aesc.data import cache as module
 from aesc.experiment import Experiment, RunConfig
 
@@ -49,12 +49,12 @@ def folder(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def decoded(monkeypatch) -> list[Path]:
     """The files that are decoded from now on."""
-    from aesc.data import category
+    from aesc.data import reading
 
     files: list[Path] = []
-    original = category.decode
+    original = reading.decode
     monkeypatch.setattr(
-        category, "decode", lambda data, path: (files.append(path), original(data, path))[1]
+        reading, "decode", lambda data, path: (files.append(path), original(data, path))[1]
     )
     return files
 
@@ -70,20 +70,20 @@ def assert_same(one: Category, other: Category) -> None:
 def test_second_reading_decodes_nothing_and_gives_the_same(part, folder, decoded, channels):
     plain = load_category(part, 8, channels)
     assert not folder.exists()
-    first = load_category(part, 8, channels, cache=folder)
+    first = load_category(part, 8, channels, options=ReadOptions(cache=folder))
     decoded.clear()
-    second = load_category(part, 8, channels, cache=folder)
+    second = load_category(part, 8, channels, options=ReadOptions(cache=folder))
     assert decoded == []
     assert_same(first, plain)
     assert_same(second, plain)
 
 
 def test_split_and_seed_share_an_entry(part, folder, decoded):
-    load_category(part, 8, cache=folder)
+    load_category(part, 8, options=ReadOptions(cache=folder))
     decoded.clear()
     for seed, fraction in ((1, 0.2), (2, 0.5)):
         options = {"seed": seed, "validation_fraction": fraction}
-        other = load_category(part, 8, cache=folder, **options)
+        other = load_category(part, 8, options=ReadOptions(cache=folder), **options)
         assert decoded == []
         assert_same(other, load_category(part, 8, **options))
         decoded.clear()
@@ -94,9 +94,9 @@ def test_plain_folder_and_folder_without_masks(part, folder, decoded):
     shutil.rmtree(part / "ground_truth")
     for root in (part, part / "train/good"):
         plain = load_category(root, 8)
-        load_category(root, 8, cache=folder)
+        load_category(root, 8, options=ReadOptions(cache=folder))
         decoded.clear()
-        assert_same(load_category(root, 8, cache=folder), plain)
+        assert_same(load_category(root, 8, options=ReadOptions(cache=folder)), plain)
         assert decoded == []
 
 
@@ -106,7 +106,8 @@ def test_the_same_files_seen_from_another_folder_have_an_entry_of_their_own(part
     for _ in range(2):
         decoded.clear()
         for root in (part, part / "train/good"):
-            assert_same(load_category(root, 8, cache=folder), load_category(root, 8))
+            kept = load_category(root, 8, options=ReadOptions(cache=folder))
+            assert_same(kept, load_category(root, 8))
     assert len(decoded) == 12, "only the readings without cache decode"
 
 
@@ -135,19 +136,19 @@ def change_bytes(path: Path) -> None:
     ids=["bytes", "added", "removed", "renamed", "copied", "mask", "no masks"],
 )
 def test_changed_files_are_read_again(part, folder, change):
-    before = load_category(part, 8, cache=folder)
+    before = load_category(part, 8, options=ReadOptions(cache=folder))
     change(part)
-    after = load_category(part, 8, cache=folder)
+    after = load_category(part, 8, options=ReadOptions(cache=folder))
     assert_same(after, load_category(part, 8))
     assert after.fingerprint != before.fingerprint
 
 
 def test_other_request_or_version_is_another_entry(part, folder, decoded, monkeypatch):
-    load_category(part, 8, cache=folder)
+    load_category(part, 8, options=ReadOptions(cache=folder))
     for options in ({"size": 9}, {"size": 8, "channels": 3}):
         decoded.clear()
         assert_same(
-            load_category(part, **options, cache=folder),
+            load_category(part, **options, options=ReadOptions(cache=folder)),
             load_category(part, **options),
         )
         assert decoded
@@ -157,28 +158,28 @@ def test_other_request_or_version_is_another_entry(part, folder, decoded, monkey
     ):
         decoded.clear()
         monkeypatch.setattr(module, name, value)
-        load_category(part, 8, cache=folder)
+        load_category(part, 8, options=ReadOptions(cache=folder))
         assert decoded
     assert len(list(folder.iterdir())) == 5
 
 
 def test_files_that_changed_lately_are_not_kept(part, tmp_path):
-    load_category(part, 8, cache=tmp_path / "cache")
+    load_category(part, 8, options=ReadOptions(cache=tmp_path / "cache"))
     assert not (tmp_path / "cache").exists()
 
 
 def test_files_that_change_while_they_are_read_are_not_kept(part, folder, monkeypatch):
-    from aesc.data import category
+    from aesc.data import reading
 
-    original = category.decode
+    original = reading.decode
 
     def decode(data: bytes, path: Path) -> Image.Image:
         if path.name == "0.png":
             os.utime(path)
         return original(data, path)
 
-    monkeypatch.setattr(category, "decode", decode)
-    load_category(part, 8, cache=folder)
+    monkeypatch.setattr(reading, "decode", decode)
+    load_category(part, 8, options=ReadOptions(cache=folder))
     assert not folder.exists()
 
 
@@ -187,7 +188,7 @@ def flip(data: bytes, place: int) -> bytes:
 
 
 def test_any_damaged_entry_is_rebuilt(part, folder):
-    plain = load_category(part, 4, cache=folder)
+    plain = load_category(part, 4, options=ReadOptions(cache=folder))
     (entry,) = folder.iterdir()
     whole = entry.read_bytes()
     damages = [b"", b"junk", whole[:-1], whole + b"0", whole[:100]]
@@ -197,7 +198,7 @@ def test_any_damaged_entry_is_rebuilt(part, folder):
     damages += [flip(whole, start), flip(whole, whole.index(b"train/good/0"))]
     for damage in damages:
         entry.write_bytes(damage)
-        assert_same(load_category(part, 4, cache=folder), plain)
+        assert_same(load_category(part, 4, options=ReadOptions(cache=folder)), plain)
     assert entry.read_bytes() == whole
     assert [path.name for path in folder.iterdir()] == [entry.name]
 
@@ -205,14 +206,14 @@ def test_any_damaged_entry_is_rebuilt(part, folder):
 def test_folder_that_cannot_be_written_is_no_error(part, folder, monkeypatch):
     plain = load_category(part, 8)
     folder.write_text("a file where the folder should be")
-    assert_same(load_category(part, 8, cache=folder), plain)
+    assert_same(load_category(part, 8, options=ReadOptions(cache=folder)), plain)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module, "save_file", full)
     other = folder.with_name("other")
-    assert_same(load_category(part, 8, cache=other), plain)
+    assert_same(load_category(part, 8, options=ReadOptions(cache=other)), plain)
     assert list(other.iterdir()) == []
 
 
@@ -226,22 +227,22 @@ def test_entries_used_longest_ago_make_room_and_nothing_else_is_removed(
     entries = {}
     for age, size in enumerate((16, 15, 14)):
         known = set(folder.iterdir())
-        load_category(part, size, cache=folder)
+        load_category(part, size, options=ReadOptions(cache=folder))
         (entries[size],) = set(folder.iterdir()) - known
         os.utime(entries[size], (1000 + age, 1000 + age))
     left_over = folder / f".{'0' * 64}.safetensors.1.tmp"
     left_over.write_bytes(b"0" * 1000)
     os.utime(left_over, (1, 1))
-    load_category(part, 16, cache=folder)  # used: now 15 is the oldest
+    load_category(part, 16, options=ReadOptions(cache=folder))  # used: now 15 is the oldest
     monkeypatch.setattr(module, "MAX_BYTES", 3 * entries[16].stat().st_size)
-    load_category(part, 13, cache=folder)
+    load_category(part, 13, options=ReadOptions(cache=folder))
     assert entries[16].exists() and entries[14].exists() and foreign.exists()
     assert not entries[15].exists() and not left_over.exists()
     total = sum(path.stat().st_size for path in folder.iterdir() if path != foreign)
     assert total <= module.MAX_BYTES
     before = set(folder.iterdir())
     monkeypatch.setattr(module, "MAX_BYTES", 10)
-    load_category(part, 12, cache=folder)
+    load_category(part, 12, options=ReadOptions(cache=folder))
     assert set(folder.iterdir()) == before, "what never fits removes nothing"
 
 
@@ -256,9 +257,10 @@ def test_image_cache_follows_the_environment_and_exists_where_changes_are_record
 
 
 def test_streamed_images_are_not_kept(part, folder):
-    streamed = load_category(part, 8, memory=0, cache=folder)
+    held = (1 + 6) * 4 * 8**2 + 6 * 8**2  # validation and test images, masks
+    streamed = load_category(part, 8, options=ReadOptions(memory=held, cache=folder))
     assert not folder.exists()
-    in_memory = load_category(part, 8, cache=folder)
+    in_memory = load_category(part, 8, options=ReadOptions(cache=folder))
     assert streamed.fingerprint == in_memory.fingerprint
     assert torch.equal(torch.cat(list(streamed.train.split(3))), in_memory.train)
 

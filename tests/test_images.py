@@ -1,6 +1,8 @@
 """Image and mask files of every mode and depth, against hand-made values and slow versions."""
 
+import struct
 import warnings
+import zlib
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from aesc.data import images as images_module
 from aesc.data import read_image, read_mask
@@ -21,12 +23,12 @@ LUMA = np.array([[0.299, 0.587], [0.114, 1.0]])
 
 def rgb_file(mode: str, path: Path) -> None:
     if mode == "RGBA":
-        Image.fromarray(np.dstack([COLOURS, np.array([[0, 1], [128, 255]], np.uint8)])).save(path)
+        Image.fromarray(np.dstack([COLOURS, np.full((2, 2), 255, np.uint8)])).save(path)
     elif mode == "P":
         image = Image.fromarray(np.array([[7, 2], [0, 1]], np.uint8)).convert("P")
         palette = [0, 0, 255, 255, 255, 255, 0, 255, 0, *[9] * 12, 255, 0, 0]
         image.putpalette(palette)
-        image.save(path, transparency=bytes([0, 128, 255]))
+        image.save(path)
     elif mode == "CMYK":
         inks = 255 - np.dstack([COLOURS, np.full((2, 2), 255, np.uint8)])
         Image.frombytes("CMYK", (2, 2), inks.tobytes()).save(path)
@@ -87,11 +89,27 @@ def test_dark_16_bit_pgm_is_scaled_by_its_depth(tmp_path):
     np.testing.assert_allclose(read_image(tmp_path / "x.pgm", 2, 1)[0, 0], [0, 200 / 65535])
 
 
-def test_alpha_of_a_grey_file_is_dropped(tmp_path):
-    Image.merge("LA", [Image.new("L", (3, 3), 51), Image.new("L", (3, 3), 0)]).save(
-        tmp_path / "x.png"
-    )
-    np.testing.assert_allclose(read_image(tmp_path / "x.png", 3, 1), 0.2, rtol=1e-6)
+@pytest.mark.parametrize(("opacity", "expected"), [(0, 0.0), (128, 0.1), (255, 0.2)])
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
+def test_what_is_transparent_is_laid_over_black(tmp_path, mode, opacity, expected):
+    """So the colour that is stored under full transparency does not count."""
+    path = tmp_path / "x.png"
+    if mode == "P":
+        image = Image.new("P", (3, 3), 0)
+        image.putpalette([51, 51, 51])
+        image.save(path, transparency=bytes([opacity]))
+    else:
+        bands = [Image.new("L", (3, 3), 51)] * (len(mode) - 1)
+        Image.merge(mode, [*bands, Image.new("L", (3, 3), opacity)]).save(path)
+    np.testing.assert_allclose(read_image(path, 3, 1), expected, atol=0.6 / 255)
+
+
+@pytest.mark.parametrize(("mode", "hidden"), [("L", 51), ("RGB", (51, 51, 51))])
+def test_colour_named_as_transparent_does_not_count(tmp_path, mode, hidden):
+    image = Image.new(mode, (2, 1), hidden)
+    image.putpixel((1, 0), 102 if mode == "L" else (102, 102, 102))
+    image.save(tmp_path / "x.png", transparency=hidden)
+    np.testing.assert_allclose(read_image(tmp_path / "x.png", 2, 1)[0, 0], [0, 0.4], atol=1e-3)
 
 
 def test_resizing_keeps_the_low_bits_of_16(tmp_path):
@@ -229,17 +247,60 @@ def test_mask_takes_the_pixel_whose_centre_is_nearest(tmp_path_factory, height, 
 @pytest.mark.parametrize(
     "values",
     [
-        np.array([[0, 1], [255, 0]], np.uint8),
-        np.array([[0, 1], [65535, 0]], np.uint16),
+        np.array([[127, 128], [255, 0]], np.uint8),
+        np.array([[32767, 32768], [65535, 0]], np.uint16),
         np.array([[False, True], [True, False]]),
+        np.array([[0, 1], [9, 0]], np.uint8),
+        np.array([[0, 1], [127, 0]], np.uint16),
+        np.array([[[90, 90, 90], [0, 0, 200]], [[255, 255, 255], [0, 0, 0]]], np.uint8),
         np.array([[[0, 0, 0], [0, 0, 1]], [[9, 9, 9], [0, 0, 0]]], np.uint8),
-        np.array([[[0, 0, 0, 255], [0, 0, 1, 0]], [[9, 9, 9, 255], [0, 0, 0, 0]]], np.uint8),
     ],
-    ids=["L", "I;16", "1", "RGB", "RGBA"],
+    ids=["L", "I;16", "1", "labels", "labels of 16 bits", "RGB", "labels in RGB"],
 )
-def test_any_pixel_that_is_not_black_is_a_defect(tmp_path, values):
+def test_half_of_white_is_a_defect_and_any_label_but_0(tmp_path, values):
     Image.fromarray(values).save(tmp_path / "m.png")
     np.testing.assert_array_equal(read_mask(tmp_path / "m.png", 2), [[0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "blurred"])
+def test_soft_edges_do_not_make_a_defect_larger(tmp_path, kind):
+    mask = Image.new("L", (128, 128))
+    mask.paste(255, (50, 40, 66, 56))  # 256 pixels
+    path = tmp_path / ("m.jpg" if kind == "JPEG" else "m.png")
+    if kind == "JPEG":
+        mask.save(path, quality=75)
+    else:
+        mask.filter(ImageFilter.GaussianBlur(3)).save(path)
+    # A blur rounds the corners; with everything above 0, it would be 396 and 916 pixels.
+    assert read_mask(path, 128).sum() == pytest.approx(256, rel=0.15)
+
+
+def test_a_file_that_declares_far_more_than_it_holds_is_refused_unopened(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.webp"
+    Image.new("L", (9000, 9000)).save(path, lossless=True)
+    length = path.stat().st_size
+    with pytest.raises(InputError, match=rf"bomb\.webp declares 9000 x 9000 pixels in {length} b"):
+        read_image(path, 8, 1)
+    monkeypatch.setenv("AESC_MAX_PIXELS", str(9000 * 9000))
+    assert read_image(path, 8, 1).max() == 0
+    monkeypatch.setenv("AESC_MAX_PIXELS", "80999999")
+    with pytest.raises(InputError, match="not between 1 and 80999999 in all"):
+        read_image(path, 8, 1)
+    monkeypatch.setenv("AESC_MAX_PIXELS", "many")
+    with pytest.raises(InputError, match="AESC_MAX_PIXELS is 'many': give a whole number"):
+        read_image(path, 8, 1)
+
+
+def test_a_declared_giant_is_refused_by_its_header_alone():
+    """60 000 x 60 000 pixels, of which the file holds nothing."""
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
+    chunk = b"IHDR" + header
+    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk
+    data += struct.pack(">I", zlib.crc32(chunk))
+    # Something to read after the header, as Pillow looks for the first chunk of pixels.
+    data += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    with pytest.raises(InputError, match="giant is 60000 x 60000 pixels, not between 1 and"):
+        images_module.decode(data, "giant")
 
 
 def test_mask_of_another_size_names_both_files_and_sizes(tmp_path):

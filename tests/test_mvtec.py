@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mvtec_fakes import ARCHIVE, BY_HAND, CONTENT, SHA256, Server, beside, check_whole, tar_bytes
 
-from aesc.data import MVTEC_LICENCE, MVTEC_PAGE, fetch_mvtec, load_category, mvtec
+from aesc.data import MVTEC_LICENCE, MVTEC_PAGE, archive, fetch_mvtec, load_category, transfer
 from aesc.errors import InputError
 
 fetch = partial(fetch_mvtec, sha256=SHA256, progress=False)
@@ -85,10 +85,10 @@ def test_download_that_broke_off_goes_on_from_there(server, place):
 
 
 def test_server_that_falls_silent(server, place, monkeypatch):
-    monkeypatch.setattr(mvtec, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(transfer, "_TIMEOUT", 0.2)
     server.stop_at = 1000
     server.hang_up.clear()
-    with pytest.raises(InputError, match=r"broke off \(.*timed out.*\); run it again"):
+    with pytest.raises(InputError, match=r"broke off \(.*timed out.*\): run it again"):
         fetch(place, url=server.url)
     server.hang_up.set()
     server.stop_at = None
@@ -138,8 +138,8 @@ def test_download_is_kept_when_its_extraction_fails(server, place, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(mvtec, "_write_member", full)
-    with pytest.raises(InputError, match="is full; free some space"):
+    monkeypatch.setattr(archive, "_write_member", full)
+    with pytest.raises(InputError, match="is full: free some space"):
         fetch(place, url=server.url)
     assert beside(place) == [ARCHIVE]
     monkeypatch.undo()
@@ -166,7 +166,7 @@ def test_dead_link(server, place, status):
 def test_web_page_in_place_of_the_archive_leaves_the_part_alone(server, place, content_type, body):
     server.content_type, server.body, server.ranges = content_type, body, False
     part = part_of(place, CONTENT[:1000])
-    with pytest.raises(InputError, match=f"is a web page, not the archive; {BY_HAND}"):
+    with pytest.raises(InputError, match=f"is a web page, not the archive: {BY_HAND}"):
         fetch(place, url=server.url)
     assert part.read_bytes() == CONTENT[:1000]
 
@@ -181,14 +181,14 @@ def test_nobody_answers(place):
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "file:///etc/hostname", "archive.tar.xz"])
 def test_address_of_another_kind(place, url):
-    with pytest.raises(InputError, match=f"is no http or https address; {BY_HAND}"):
+    with pytest.raises(InputError, match=f"is not an http or https address: {BY_HAND}"):
         fetch(place, url=url)
 
 
 def test_local_folder_is_returned_after_a_check(place, tmp_path, capsys):
     folder = tmp_path / "extracted"
     folder.mkdir()
-    with pytest.raises(InputError, match="extracted holds no category folder"):
+    with pytest.raises(InputError, match="extracted holds none of the categories of MVTec AD"):
         fetch(place, folder)
     (folder / "bottle/train/good").mkdir(parents=True)
     capsys.readouterr()
@@ -203,8 +203,8 @@ def test_disk_full_while_downloading_keeps_the_part(server, place, monkeypatch):
         yield CONTENT[1000:2000]
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(mvtec, "_blocks", full)
-    with pytest.raises(InputError, match="is full; free some space"):
+    monkeypatch.setattr(transfer, "_blocks", full)
+    with pytest.raises(InputError, match="is full: free some space"):
         fetch(place, url=server.url)
     assert part.read_bytes() == CONTENT[:2000]
 
@@ -212,7 +212,7 @@ def test_disk_full_while_downloading_keeps_the_part(server, place, monkeypatch):
 def test_destination_in_use_for_something_else(server, place, tmp_path):
     place.mkdir(parents=True)
     (place / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="mvtec_ad holds other files and no category"):
+    with pytest.raises(InputError, match="mvtec_ad holds other files than MVTec AD: give a folder"):
         fetch(place, url=server.url)
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match="file is a file"):
@@ -220,3 +220,29 @@ def test_destination_in_use_for_something_else(server, place, tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         fetch(tmp_path / "file/below/it", url=server.url)
     assert server.requests == [] and (place / "thesis.txt").read_text() == "mine"
+
+
+def test_an_own_data_set_is_not_taken_for_mvtec_ad(server, place):
+    """Any folder with train/good inside was; nothing was fetched, and a source was ignored."""
+    (place / "shoe/train/good").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"mvtec_ad holds other files than MVTec AD.*--out"):
+        fetch(place, url=server.url)
+    with pytest.raises(InputError, match="mvtec_ad holds none of the categories of MVTec AD"):
+        fetch(place.with_name("new"), place)
+    (place / "pill/train/good").mkdir(parents=True)
+    with pytest.raises(InputError, match="holds pill and not all of MVTec AD: pass it as source"):
+        fetch(place, url=server.url)
+    assert fetch(place.with_name("new"), place) == place and server.requests == []
+
+
+def test_a_source_is_looked_at_though_the_data_set_is_there(server, place, tmp_path):
+    fetch(place, url=server.url)
+    source = tmp_path / "archive.tar.xz"
+    with pytest.raises(InputError, match=rf"archive\.tar\.xz cannot be read.*{BY_HAND}"):
+        fetch(place, source)
+    source.write_bytes(CONTENT[:-1])
+    with pytest.raises(InputError, match=rf"archive\.tar\.xz is damaged.*{BY_HAND}"):
+        fetch(place, source)
+    source.write_bytes(CONTENT)
+    assert fetch(place, source) == place
+    check_whole(place)

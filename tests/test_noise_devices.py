@@ -6,7 +6,7 @@ from call_counts import Calls
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aesc.noise import CORRUPTIONS, Mix, Stain, base, corruption, fill, outline
+from aesc.noise import CORRUPTIONS, Mix, Stain, corruption, fill, outline, window
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def elsewhere(monkeypatch):
 
     def call(function, *arguments):
         with monkeypatch.context() as patch:
-            for module in (base, outline):
-                patch.setattr(module, "count_is_free", lambda _: False)
+            for module in (window, outline):
+                patch.setattr(module, "on_host", lambda _: False)
             return function(*arguments)
 
     return call
@@ -40,7 +40,7 @@ def test_fill_of_any_polygon(seed, whole):
     vertices = torch.rand(3, 7, 2, generator=torch.Generator().manual_seed(seed)) * 40 - 10
     vertices = vertices.round() if whole else vertices
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outline, "count_is_free", lambda _: False)
+        patch.setattr(outline, "on_host", lambda _: False)
         there = fill(vertices, 20, 24)
     assert torch.equal(fill(vertices, 20, 24), there)
 

@@ -84,9 +84,6 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         reference="ideal",
     ),
     "heat table": lambda: plots.heat_table(AUROC, ["AE", "AESc"], CORRUPTIONS, "image AUROC", 0.5),
-    "agreement": lambda: plots.agreement(
-        [0.98, 0.84, 0.6], [0.95, 0.86, 0.7], list("abc"), "AUROC"
-    ),
     "one epoch": lambda: plots.learning_curves({name: v[:1] for name, v in HISTORY.items()}),
 }
 
@@ -373,13 +370,6 @@ def test_lines_show_every_series_and_the_reference_faintly() -> None:
     assert legend_texts(figure, 0) == ["measured", "ideal"]
 
 
-def test_agreement_tells_points_above_the_diagonal_from_those_below() -> None:
-    axes = FIGURES["agreement"]().axes[0]
-    colours = [line.get_color() for line in axes.lines[1:]]
-    assert colours[1] == colours[2] != colours[0]
-    assert axes.get_xlim() == axes.get_ylim()
-
-
 @pytest.mark.parametrize(
     ("draw", "named"),
     [
@@ -388,8 +378,6 @@ def test_agreement_tells_points_above_the_diagonal_from_those_below() -> None:
         (lambda: plots.lines([0, 2], {"a": [1.0, 2.0]}, "x", "y", log=True), "logarithmic"),
         (lambda: plots.heat_table(AUROC, ["AE"], CORRUPTIONS, "AUROC", 0.5), "1 rows"),
         (lambda: plots.heat_table([[np.nan]], ["a"], ["b"], "AUROC", 0.5), "1 rows"),
-        (lambda: plots.agreement([0.1], [0.2, 0.3], ["a"], "AUROC"), "one at least"),
-        (lambda: plots.agreement([], [], [], "AUROC"), "one at least"),
     ],
 )
 def test_charts_of_what_cannot_be_drawn_are_refused(draw: Callable, named: str) -> None:

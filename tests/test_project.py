@@ -236,10 +236,12 @@ def test_every_citation_is_in_the_bibliography(page: Path):
 
 
 def test_every_entry_of_the_bibliography_has_a_doi():
+    """Or, where the publisher gave none, its place in JSTOR."""
     entries = re.split(r"^@", read("book/references.bib"), flags=re.MULTILINE)[1:]
     assert entries
     for entry in entries:
-        assert re.search(r"doi\s*=\s*\{10\.\d{4,9}/\S+\}", entry), entry.splitlines()[0]
+        lasting = r"doi\s*=\s*\{10\.\d{4,9}/\S+\}|url\s*=\s*\{https://www\.jstor\.org/stable/\d+\}"
+        assert re.search(lasting, entry), entry.splitlines()[0]
 
 
 def test_address_of_the_repository_stands_in_one_place():
@@ -250,7 +252,7 @@ def test_address_of_the_repository_stands_in_one_place():
         assert address not in read(name), name
 
 
-@pytest.mark.parametrize("name", ["test", "book", "colab"])
+@pytest.mark.parametrize("name", ["test", "book", "colab", "links"])
 def test_workflow_has_least_permissions_and_pinned_actions(name: str):
     text = read(f".github/workflows/{name}.yml")
     workflow = yaml.safe_load(text)
@@ -344,3 +346,13 @@ def test_installed_torch_stays(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", lambda _name: "0.0.1")
     monkeypatch.setattr(install_torch, "pip", lambda *_names, **_how: pytest.fail("pip was called"))
     assert install_torch.main() == 0
+
+
+def test_hooks_before_a_commit_use_the_versions_of_the_project():
+    bounds = {each.name: each.specifier for each in project_requirements()}
+    (local,) = read_yaml(".pre-commit-config.yaml")["repos"]
+    hooks = {hook["id"]: hook for hook in local["hooks"]}
+    assert set(hooks) == {"ruff-check", "ruff-format", "codespell", "mypy"}
+    for hook in hooks.values():
+        for wanted in map(Requirement, hook.get("additional_dependencies", ())):
+            assert wanted.specifier == bounds[wanted.name]

@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from interruptions import Interrupting
 from PIL import Image
 
-from aesc.data import MAX_VALIDATION, ImageStream, load_category, stream
+from aesc.data import (
+    MAX_VALIDATION,
+    Category,
+    ImageStream,
+    ReadOptions,
+    load_category,
+    stream,
+)
 from aesc.errors import InputError
 from aesc.experiment import PRESETS, Experiment, RunConfig
 from aesc.experiment.config import Preset
@@ -93,9 +100,9 @@ def test_batches_are_those_of_a_tensor(files, workers, order, kept):
 def test_what_fits_is_read_once_and_no_more_is_kept(files, monkeypatch, kept):
     reads = []
 
-    def counted(path, size, channels):
+    def counted(path, *arguments):
         reads.append(path)
-        return read(path, size, channels)
+        return read(path, *arguments)
 
     read = stream.read_image
     monkeypatch.setattr(stream, "read_image", counted)
@@ -189,19 +196,43 @@ def test_a_damaged_image_is_named_in_one_sentence(files, tmp_path, workers):
 
 
 def test_a_category_is_streamed_when_it_takes_more_than_allowed(stripes):
+    """Validation and test images, and masks, are held in any case and count as well."""
     in_memory = load_category(stripes, SIZE)
-    needed = in_memory.train.nelement() * 4
-    assert isinstance(load_category(stripes, SIZE, memory=needed).train, torch.Tensor)
-    streamed = load_category(stripes, SIZE, memory=needed - 1)
-    assert isinstance(streamed.train, ImageStream) and streamed.train.cache_bytes == needed - 1
+    tensors = [in_memory.validation, in_memory.test, in_memory.masks]
+    held = sum(tensor.nelement() * tensor.element_size() for tensor in tensors)
+    needed = held + in_memory.train.nelement() * 4
+
+    def load(memory: int) -> Category:
+        return load_category(stripes, SIZE, options=ReadOptions(memory=memory))
+
+    assert isinstance(load(needed).train, torch.Tensor)
+    streamed = load(needed - 1)
+    assert isinstance(streamed.train, ImageStream)
+    assert streamed.train.cache_bytes == needed - 1 - held
     assert streamed.train.shape == in_memory.train.shape
     assert torch.equal(torch.cat(list(streamed.train.split(3))), in_memory.train)
     for name in ("validation", "test", "masks", "labels", "pixel_scored"):
         assert torch.equal(getattr(streamed, name), getattr(in_memory, name))
-    for name in ("fingerprint", "train_paths", "validation_paths", "test_paths"):
+    for name in ("fingerprint", "train_paths", "validation_paths", "test_paths", "notes"):
         assert getattr(streamed, name) == getattr(in_memory, name)
     paths = [stripes / path for path in streamed.train_paths]
-    assert streamed.train.identity == ImageStream(paths, SIZE).identity
+    assert streamed.train.identity == ImageStream(paths, SIZE, white_level=255).identity
+    assert load(held).train.cache_bytes == 0
+    with pytest.raises(InputError, match=r"stripes has 10 test and 2 validation images.*smaller s"):
+        load(held - 1)
+
+
+@pytest.mark.parametrize("cut", [0.5, 0.99])
+def test_a_truncated_file_is_found_when_a_streamed_folder_is_read(files, tmp_path, cut):
+    for file in files:
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    streamed = load_category(tmp_path, SIZE, options=ReadOptions(memory=2 * IMAGE_BYTES))
+    assert isinstance(streamed.train, ImageStream)
+    damaged = tmp_path / streamed.train_paths[3]
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[: int(cut * len(content))])
+    with pytest.raises(InputError, match=rf"{damaged.name} "):
+        load_category(tmp_path, SIZE, options=ReadOptions(memory=2 * IMAGE_BYTES))
 
 
 def test_validation_does_not_grow_without_end(tmp_path):
@@ -209,7 +240,7 @@ def test_validation_does_not_grow_without_end(tmp_path):
     content = (tmp_path / "0000.png").read_bytes()
     for i in range(1, MAX_VALIDATION + 20):
         (tmp_path / f"{i:04}.png").write_bytes(content)
-    category = load_category(tmp_path, 1, validation_fraction=0.99, memory=0)
+    category = load_category(tmp_path, 1, 1, 0.99, options=ReadOptions(memory=4 * MAX_VALIDATION))
     assert len(category.validation) == MAX_VALIDATION and len(category.train) == 20
     assert not set(category.train_paths) & set(category.validation_paths)
 
@@ -223,7 +254,9 @@ def test_a_run_gives_the_same_record_from_disk(stripes, tmp_path, monkeypatch, m
         category="stripes", data=str(stripes.parent), model=method, passes=3, device="cpu"
     )
     records = []
-    for memory, kind in ((2**30, torch.Tensor), (3 * 4 * 64**2, ImageStream)):
+    one = 4 * config.channels * 64**2
+    held = (2 + 10) * one + 10 * 64**2  # validation and test images, masks
+    for memory, kind in ((2**30, torch.Tensor), (held + 3 * one, ImageStream)):
         monkeypatch.setattr("aesc.experiment.run.half_of_memory", lambda _, memory=memory: memory)
         experiment = Experiment(config, tmp_path / kind.__name__, progress=False)
         assert isinstance(experiment.category.train, kind)
@@ -231,14 +264,9 @@ def test_a_run_gives_the_same_record_from_disk(stripes, tmp_path, monkeypatch, m
     assert records[0] == records[1]
 
 
-def test_half_of_memory_heeds_the_limits_of_container_and_card(tmp_path, monkeypatch):
-    limit = tmp_path / "memory.max"
-    monkeypatch.setattr(stream, "_CONTAINER_LIMIT", limit)
-    whole = stream.half_of_memory(CPU)
-    assert 2**28 < whole < 2**50
-    limit.write_text("max\n")
-    assert stream.half_of_memory(CPU) == whole
-    limit.write_text("1000000\n")
+def test_half_of_memory_heeds_the_limits_of_machine_and_card(monkeypatch):
+    assert 2**20 < stream.half_of_memory(CPU) < 2**50
+    monkeypatch.setattr(stream, "memory_limit", lambda: 1_000_000)
     assert stream.half_of_memory(CPU) == 500_000
     card = SimpleNamespace(total_memory=600_000)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
@@ -263,7 +291,5 @@ def test_workers_get_paths_and_no_pixels(files):
     + [({"workers": value}, "workers") for value in (-1, True)],
 )
 def test_arguments_out_of_range_are_named(files, arguments, word):
-    with pytest.raises(InputError, match=rf"^{word} is .*; give .*\.$"):
+    with pytest.raises(InputError, match=rf"^{word} is .*: give .*\.$"):
         ImageStream(files, **{"size": SIZE, **arguments})
-    with pytest.raises(InputError, match=r"^memory is -1; give .*\.$"):
-        load_category(files[0].parent, SIZE, memory=-1)

@@ -1,6 +1,11 @@
 """The embedded data set: its layout, its determinism, and masks that tell the truth."""
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -8,6 +13,7 @@ import pytest
 from scipy import ndimage
 
 from aesc.errors import InputError
+from aesc.files import temporary_beside
 from aesc.synthetic import (
     CATEGORIES,
     COUNTS,
@@ -19,7 +25,7 @@ from aesc.synthetic import (
     render_image,
 )
 from aesc.synthetic.fields import grid, smooth_field, trace
-from aesc.synthetic.textures_common import Lattice, Sites
+from aesc.synthetic.textures.surface import Lattice, Sites
 
 FEW = Counts(train=2, test_good=1, per_defect=1)
 NAMES = list(CATEGORIES)
@@ -161,9 +167,9 @@ def test_a_quicker_process_wins_and_its_files_stay(tmp_path: Path):
 def test_bad_input_is_named_before_anything_is_written(tmp_path: Path):
     with pytest.raises(InputError, match=r"'clothes'.*cloth, mesh, wood"):
         render_category("clothes", tmp_path)
-    with pytest.raises(InputError, match=r"Size 31 .* 32"):
+    with pytest.raises(InputError, match=r"size is 31: .* 32"):
         render_category("cloth", tmp_path, size=31)
-    with pytest.raises(InputError, match="Seed -1"):
+    with pytest.raises(InputError, match="seed is -1"):
         render_category("cloth", tmp_path, seed=-1)
     with pytest.raises(InputError, match="'clothes'"):
         embedded(names=["cloth", "clothes"], cache=tmp_path, progress=False)
@@ -198,13 +204,48 @@ def test_the_cache_is_filled_once_and_read_after(
     assert f"{total}/{total}" in capsys.readouterr().err
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
 
-    def refuse(*args: object, **kwargs: object) -> Path:
+    def refuse(*args: object) -> None:
         raise AssertionError("a cached category was rendered again")
 
-    monkeypatch.setattr(generate, "render_category", refuse)
+    monkeypatch.setattr(generate, "_render_to", refuse)
     assert embedded(size=32, names=["wood", "cloth"], cache=tmp_path) == root
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
     assert capsys.readouterr().err == ""
+
+
+def test_two_that_generate_at_once_end_with_the_same_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The other one is quicker: after our first image, all of its categories are there."""
+    monkeypatch.setattr(generate, "COUNTS", FEW)
+    wanted, write = ["cloth", "wood"], generate._write
+
+    def first_write(*arguments: Any) -> None:
+        monkeypatch.setattr(generate, "_write", write)
+        with ThreadPoolExecutor() as other:
+            other.submit(embedded, 32, 0, wanted, tmp_path, progress=False).result()
+        write(*arguments)
+
+    monkeypatch.setattr(generate, "_write", first_write)
+    root = embedded(size=32, names=wanted, cache=tmp_path, progress=False)
+    assert sorted(path.name for path in root.iterdir()) == wanted
+    alone = embedded(size=32, names=wanted, cache=tmp_path / "alone", progress=False)
+    assert _bytes(root) == _bytes(alone)
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path):
+    """The number of a process that has ended, as in the name of its half-written folder."""
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    mine = temporary_beside(tmp_path / "cloth")
+    half = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{ended.stdout.strip()}-"))
+    (half / "cloth" / "train").mkdir(parents=True)
+    render_category("cloth", tmp_path, size=32, counts=FEW)
+    assert [path.name for path in tmp_path.iterdir()] == ["cloth"]
 
 
 def test_spec_is_immutable():

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from aesc.synthetic import objects_circuit_board as board
 from aesc.synthetic.fields import grid
 from aesc.synthetic.objects import OBJECTS
-from aesc.synthetic.shapes import Pose, box_inside, canvas, cast, lettering, normals, ribbon
+from aesc.synthetic.objects import circuit_board as board
+from aesc.synthetic.objects.shapes import Pose, box_inside, canvas, cast, lettering, normals, ribbon
 
 SPECS = {spec.name: spec for spec in OBJECTS}
 DEFECTS = [(spec.name, defect) for spec in OBJECTS for defect in spec.defects]

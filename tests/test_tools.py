@@ -98,8 +98,10 @@ def test_taught_block_is_that_of_the_package(path, name):
 
 
 def bare(source: str, symbol: str) -> str:
-    """A definition without docstrings and type hints."""
-    (definition,) = (n for n in ast.parse(source).body if getattr(n, "name", None) == symbol)
+    """A definition without docstrings, type hints and checks of its arguments."""
+    tree = ast.parse(source)
+    (definition,) = (n for n in tree.body if getattr(n, "name", None) == symbol)
+    without_checks(definition, imported(tree, "aesc._checks"))
     for node in ast.walk(definition):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
@@ -110,14 +112,39 @@ def bare(source: str, symbol: str) -> str:
     return ast.dump(definition)
 
 
+def imported(tree: ast.Module, module: str) -> set[str]:
+    """What a file imports from a module, by name."""
+    imports = (n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == module)
+    return {alias.name for node in imports for alias in node.names}
+
+
+def without_checks(definition: ast.stmt, checks: set[str]) -> None:
+    """Take out statements that only call one of the checks, and methods that do nothing else."""
+
+    def checks_only(node: ast.AST) -> bool:
+        if isinstance(node, ast.FunctionDef):
+            return not node.body
+        call = node.value if isinstance(node, ast.Expr) else None
+        return isinstance(call, ast.Call) and getattr(call.func, "id", None) in checks
+
+    for child in ast.iter_child_nodes(definition):
+        if isinstance(child, ast.stmt):
+            without_checks(child, checks)
+    if hasattr(definition, "body"):
+        definition.body = [node for node in definition.body if not checks_only(node)]
+
+
 RESULT = re.compile(
     r"(?<![\w.-])0\.\d{2,}|\d+(\.\d+)?\s?(dB\b|images/s)|\d+(\.\d+)?\s?%"
     r"|\d(\.\d+)?\s?times (faster|slower|as)"
 )
+CUSTOMARY = ("95 %",)  # the share of the time that an interval holds
 ALLOWED = {
     # What the method or its source prescribes, and settings, are no results.
     "notebooks/02_stain_noise.ipynb": ("60 %", "20 %", "40 %", "12 %", "1 %", "2 %"),
     "notebooks/04_training.ipynb": ("0.001", "0.003"),
+    "notebooks/07_results_table.ipynb": ("30 %",),  # the limit of AUPRO
+    "notebooks/10_your_own_images.ipynb": ("5 %",),
 }
 
 
@@ -127,7 +154,7 @@ def test_no_number_in_the_text_claims_a_result(path):
         if cell.cell_type != "markdown":
             continue
         prose = re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$", "", cell.source, flags=re.DOTALL)
-        allowed = ALLOWED.get(named(path), ())
+        allowed = (*CUSTOMARY, *ALLOWED.get(named(path), ()))
         found = [m.group() for m in RESULT.finditer(prose) if m.group() not in allowed]
         assert not found, f"{named(path)}: {found} in {prose[:80]!r}; let a cell print it"
 

@@ -31,7 +31,7 @@ def colab(repository: str, page: str) -> str:
 def pages() -> list[Path]:
     """Every file that repeats the address."""
     places = ("_config.yml", "README.md", "CITATION.cff", "pyproject.toml", "book/*.md")
-    notebooks = ("notebooks/**/*.ipynb", "book/*.ipynb")
+    notebooks = ("notebooks/**/*.ipynb",)
     return [path for pattern in (*places, *notebooks) for path in sorted(ROOT.glob(pattern))]
 
 

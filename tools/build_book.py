@@ -14,12 +14,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from aesc.records import EMBEDDED, OWN_METHOD
 from tools import offline
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 SOURCES = ("_config.yml", "_toc.yml", "book", "notebooks", "results", "benchmarks/results")
-SHOWN = ("aesc", "stain")
 PAGE = "notebooks/06_evaluate_category.ipynb"
 TABLE = "notebooks/07_results_table.ipynb"
 
@@ -56,8 +56,8 @@ def newest_notebooks(runs: Path) -> dict[str, Path]:
         content = json.loads(record.read_text(encoding="utf-8"))
         data, method = content["data"], content["method"]
         notebook = record.with_suffix(".ipynb")
-        shown = data["dataset"] == "embedded" and (method["model"], method["corruption"]) == SHOWN
-        if shown and notebook.exists():
+        made = data["dataset"], method["model"], method["corruption"]
+        if made == (EMBEDDED, *OWN_METHOD) and notebook.exists():
             newest[data["category"]] = notebook
     return newest
 

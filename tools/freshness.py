@@ -25,8 +25,8 @@ _RECORDS = re.compile(r"resource\(\s*\"(results|benchmarks/results)")
 
 def fingerprint(path: Path) -> str:
     """Hash (16 hex digits) of all that the outputs of a notebook depend on."""
-    source = ROOT / TEMPLATE if path.parent.name == "categories" else path
-    notebook = nbformat.read(source, as_version=4)
+    template = ROOT / TEMPLATE if path.parent.name == "categories" else path
+    notebook = nbformat.read(template, as_version=4)
     code = [_without_magics(c.source) for c in notebook.cells if c.cell_type == "code"]
     modules: set[str] = set()
     for source in code:
@@ -68,7 +68,7 @@ def _closure(modules: set[str]) -> set[str]:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found and _path(name) is not None:
+        if name not in found and _is_module(name):
             found.add(name)
             waiting += _imports_of(name)
     return found
@@ -93,12 +93,15 @@ def _imported(tree: ast.AST, module: str) -> set[str]:
     return names | parents
 
 
-def _path(module: str) -> Path | None:
+def _is_module(name: str) -> bool:
+    """False for a class or function that is imported from one."""
+    return _path(name).is_file()
+
+
+def _path(module: str) -> Path:
     base = ROOT.joinpath(*module.split("."))
-    for path in (base / "__init__.py", base.with_suffix(".py")):
-        if path.is_file():
-            return path
-    return None
+    package = base / "__init__.py"
+    return package if package.is_file() else base.with_suffix(".py")
 
 
 @cache
@@ -118,7 +121,7 @@ def _meaning(module: str) -> str:
 def _docstrings(tree: ast.AST) -> list[tuple[int, int]]:
     """First and last line of every string that stands alone, as docstrings do."""
     return [
-        (node.lineno, node.end_lineno)
+        (node.lineno, node.end_lineno or node.lineno)
         for node in ast.walk(tree)
         if isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

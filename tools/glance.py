@@ -7,45 +7,48 @@ from pathlib import Path
 
 import pandas as pd
 
-from aesc.experiment import METHODS
-from aesc.sweep import Store, full_length, results_table
+from aesc.experiment import METHODS, full_length
+from aesc.records import OWN_METHOD, Store, format_mean, kinds, results_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = "book/_glance.md"
 README = "README.md"
 MARKS = ("<!-- results at a glance: python -m tools.glance -->\n", "<!-- end of results -->\n")
-LEVELS = {
-    "image_residual": "image, residual",
-    "image_uncertainty": "image, uncertainty",
-    "pixel_residual": "pixel, residual",
-    "pixel_uncertainty": "pixel, uncertainty",
-}
+LEVELS = ("image", "pixel")
 
 
 def table(results: Path) -> str:
-    """Mean AUROC of AESc with stains per data set and budget, as Markdown.
+    """Mean AUROC of the paper's method per data set and budget, as Markdown.
 
     A data set of several categories is averaged over them, each first over its seeds.
     """
-    rows = results_table(full_length(Store(results).records()))
-    rows = rows[(rows.model == "aesc") & (rows.corruption == "stain")]
+    model, _ = OWN_METHOD
+    records = [
+        record
+        for record in full_length(Store(results).records())
+        if (record.method.model, record.method.corruption) == OWN_METHOD
+    ]
     keys = ["dataset", "preset", "size", "images_seen"]
     lines = []
-    for key, group in rows.groupby(keys, sort=False):
+    for key, group in results_table(records).groupby(keys, sort=False):
         line = dict(zip(keys, key, strict=True))
         name = line.pop("dataset")
         several = len(group) > 1
         what = f"{len(group)} categories" if several else group.category.iloc[0]
         seeds = sorted(set(group.seeds))
         count = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-        values = {LEVELS[level]: _written(group[level].mean()) for level in LEVELS}
+        values = {
+            f"{level}, {kind}": format_mean(group[f"{level}_{kind}"].mean())
+            for level in LEVELS
+            for kind in kinds(records)
+        }
         data = name if what == name else f"{name}, {what}"
         budget = f"{line['size']} px, {line['images_seen']:,} images"
         lines.append({"data": data, "training": budget, "seeds": count, **values})
     text = pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
     return (
-        f"Area under the ROC curve (AUROC) of {METHODS['aesc'].title}, of images and pixels, for "
-        f"both maps; 1 is perfect, 0.5 is chance.\n\n{text}\n"
+        f"Area under the ROC curve (AUROC) of {METHODS[model].title}, of images and pixels, for "
+        f"each map; 1 is perfect, 0.5 is chance.\n\n{text}\n"
     )
 
 
@@ -64,10 +67,6 @@ def between_marks(document: str, text: str) -> str:
     before, _, rest = document.partition(start)
     _, _, after = rest.partition(end)
     return f"{before}{start}\n{text}\n{end}{after}"
-
-
-def _written(value: float) -> str:
-    return "—" if pd.isna(value) else f"{value:.3f}"
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ RUNS = ROOT / "_build" / "notebooks"
 
 def pages() -> list[Path]:
     """The notebooks of the book but those of the categories, in the order of their names."""
-    found = [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("book/*.ipynb")]
+    found = ROOT.glob("notebooks/*.ipynb")
     # While it runs or when it failed, a notebook has a second file.
     return sorted(path for path in found if path.suffixes == [".ipynb"])
 

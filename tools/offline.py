@@ -86,10 +86,11 @@ def fetch(package: Package, folder: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         for member in files.getmembers():
             target = _target(package, member.name)
-            if target is not None and member.isfile():
+            file = files.extractfile(member) if member.isfile() else None
+            if target is not None and file is not None:
                 path = folder / target
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(files.extractfile(member).read())
+                path.write_bytes(file.read())
 
 
 def _target(package: Package, member: str) -> str | None:

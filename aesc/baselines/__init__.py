@@ -3,14 +3,17 @@
 `ConvAE` with a squared error or `ssim_loss` (Bergmann et al.), and attribute restoration, ITAE
 (Ye, Huang et al.): `AttributeErasing`, `RestorationNet` and its maps.
 
->>> ssim_map(images, ConvAE(channels=1, size=128)(images))
+Example:
+    >>> import torch
+    >>> images = torch.rand(2, 1, 32, 32)
+    >>> ssim_map(images, ConvAE(channels=1, size=32)(images)).shape
+    torch.Size([2, 32, 32])
 """
 
 from aesc.baselines.convolutional import ConvAE
+from aesc.baselines.erasing import AttributeErasing, erase
 from aesc.baselines.restoration import (
-    AttributeErasing,
     RestorationNet,
-    erase,
     restoration_errors,
     restoration_maps,
     restore_and_map,

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aesc._checks import image_batch, whole
 from aesc.errors import InputError
-from aesc.model import check_sizes
 
 SLOPE = 0.2
 SMALLEST = 32
-"""Least image side: two halvings have to leave a map of 8 pixels."""
+"""Least image side in pixels: two halvings have to leave a map of 8 pixels."""
 
 
 class ConvAE(nn.Module):
@@ -39,14 +39,19 @@ class ConvAE(nn.Module):
     with Adam at 2e-4 for 200 epochs with augmentation; here the schedule of the run's preset holds.
 
     Args:
-        channels: of the image.
+        channels: channels of the image.
         size: side of the image in pixels, at least 32.
         latent: length of the code (100 here).
-        width: maps of the first levels (source: 32); the others scale with it.
+        width: feature maps of the first levels (source: 32); the others scale with it.
         generator: source of the initial weights; without one, torch's global generator.
 
     Raises:
         InputError: a value that is not a positive whole number, or a size below 32.
+
+    Example:
+        >>> model = ConvAE(size=64, generator=torch.Generator().manual_seed(0))
+        >>> model.encoder(torch.zeros(2, 1, 64, 64)).shape
+        torch.Size([2, 100, 1, 1])
     """
 
     def __init__(
@@ -58,12 +63,9 @@ class ConvAE(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        check_sizes(channels=channels, size=size, latent=latent, width=width)
-        if size < SMALLEST:
-            raise InputError(
-                f"size={size} is too small for this autoencoder: use at least {SMALLEST} pixels."
-            )
-        self.config = {"channels": channels, "size": size, "latent": latent, "width": width}
+        sizes = {"channels": channels, "latent": latent, "width": width}
+        self.config = {name: whole(name, value) for name, value in sizes.items()}
+        self.config["size"] = size = whole("size", size, SMALLEST)
         sides = _sides(size)
         plan = _plan(channels, width, len(sides) - 1)
         self.encoder = _activated(
@@ -90,14 +92,15 @@ class ConvAE(nn.Module):
         Raises:
             InputError: images of another shape.
         """
-        channels, size = self.config["channels"], self.config["size"]
-        if images.ndim != 4 or images.shape[1:] != (channels, size, size):
+        image_batch(images, self.config["channels"])
+        size = self.config["size"]
+        if images.shape[2:] != (size, size):
             raise InputError(
-                f"This autoencoder takes B x {channels} x {size} x {size} images, not "
-                f"{tuple(images.shape)}: resize the images, or build it with their channels and "
-                "size."
+                f"images is of shape {tuple(images.shape)}: resize to {size} x {size} pixels, or "
+                "build the network with their size."
             )
-        return torch.sigmoid(self.decoder(self.encoder(images)))
+        code = self.encoder(images)  # B x latent x 1 x 1
+        return torch.sigmoid(self.decoder(code))  # B x channels x size x size
 
 
 class _Halving(nn.Conv2d):
@@ -119,12 +122,12 @@ class _Doubling(nn.ConvTranspose2d):
         super().__init__(inputs, outputs, 4, stride=2, padding=1)
         self.side = side
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x)[..., : self.side, : self.side]
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return super().forward(input, output_size)[..., : self.side, : self.side]
 
 
 def initialise(model: nn.Module, slope: float, generator: torch.Generator | None) -> None:
-    """Normal weights that keep the variance through (Leaky)ReLUs of that slope, and zero biases.
+    """Normal weights that keep the variance through LeakyReLUs (slope 0: ReLUs), and zero biases.
 
     Source: He, Zhang, Ren & Sun, "Delving Deep into Rectifiers", ICCV 2015.
     """
@@ -174,7 +177,7 @@ def _plain(inputs: int, outputs: int) -> nn.Conv2d:
 
 def _activated(layers: Sequence[nn.Module]) -> nn.Sequential:
     """The layers in a row with a LeakyReLU between each two, so none after the last."""
-    modules = [layers[0]]
+    modules: list[nn.Module] = [layers[0]]
     for layer in layers[1:]:
         modules += [nn.LeakyReLU(SLOPE), layer]
     return nn.Sequential(*modules)

@@ -9,73 +9,20 @@ and the quotients are averaged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aesc._checks import image_batch, number, quoted, whole
 from aesc.baselines.convolutional import initialise
+from aesc.baselines.erasing import TURNS, erase
 from aesc.errors import InputError
-from aesc.model import check_momentum, check_sizes
-from aesc.noise.base import Corruption
 
-TURNS = 4
-"""Rotations of the source: by 0, 90, 180 and 270 degrees."""
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the grey of ITU-R BT.601."""
-
-LEVELS = 4
-"""Poolings of the network; sides are padded to a multiple of 2**LEVELS."""
+POOLINGS = 4
+"""How often the network halves its maps; sides are padded to a multiple of 2**POOLINGS."""
 
 LEAST_ERROR = 1e-8
 """Typical errors are at least this, so that one can divide by them."""
-
-
-def erase(images: Tensor, turns: Tensor) -> Tensor:
-    """Grey versions of square images, each turned by its own number of quarter turns.
-
-    Nothing is read back from the device.
-
-    Args:
-        images: B x C x S x S floating point in [0, 1].
-        turns: B integers on the same device, quarter turns counter-clockwise (modulo 4), as
-            `torch.rot90` on the last two axes.
-
-    Returns:
-        B x C x S x S in [0, 1], all channels equal: the luma of 3 channels, else the mean of the
-        channels (one channel stays as it is).
-
-    Raises:
-        InputError: images that are not square or not B x C x S x S, or turns that are not B
-            integers.
-    """
-    _check_square(images)
-    if turns.shape != images.shape[:1] or turns.is_floating_point():
-        raise InputError(
-            f"turns of shape {tuple(turns.shape)} and type {turns.dtype} do not fit {len(images)} "
-            "images: give one integer per image."
-        )
-    grey = _grey(images)
-    turned = torch.stack([torch.rot90(grey, turn, (2, 3)) for turn in range(TURNS)])
-    turned = turned[turns.long() % TURNS, torch.arange(len(images), device=images.device)]
-    return turned.repeat(1, images.shape[1], 1, 1)
-
-
-@dataclass(frozen=True)
-class AttributeErasing(Corruption):
-    """Images without colour and turned by a random multiple of 90 degrees; the mask is all True.
-
-    Raises:
-        InputError: when called with images that are not square.
-    """
-
-    def _apply(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        turns = torch.randint(
-            TURNS, (len(images),), generator=generator, device=generator.device
-        ).to(images.device)
-        return erase(images, turns), torch.ones_like(images[:, :1], dtype=torch.bool)
 
 
 class RestorationNet(nn.Module):
@@ -92,13 +39,18 @@ class RestorationNet(nn.Module):
     the result is cropped.
 
     Args:
-        channels: of the image.
-        width: maps of the first block.
-        momentum: of the batch norms' running statistics, in PyTorch's convention.
+        channels: channels of the image.
+        width: feature maps of the first block.
+        momentum: momentum of the batch norms' running statistics, in PyTorch's convention.
         generator: source of the initial weights; without one, torch's global generator.
 
     Raises:
         InputError: a size that is not a positive whole number, or a momentum outside (0, 1].
+
+    Example:
+        >>> model = RestorationNet(width=4, generator=torch.Generator().manual_seed(0)).eval()
+        >>> model(torch.rand(2, 3, 16, 20)).shape
+        torch.Size([2, 3, 16, 20])
     """
 
     def __init__(
@@ -109,16 +61,15 @@ class RestorationNet(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        check_sizes(channels=channels, width=width)
-        check_momentum(momentum)
-        self.config = {"channels": channels, "width": width}
+        self.config = {"channels": whole("channels", channels), "width": whole("width", width)}
+        number("momentum", momentum, 0, 1, above=True)
         down = [channels, width, 2 * width, 4 * width, 8 * width, 8 * width]
         self.encoder = nn.ModuleList(
-            _block(down[i], down[i + 1], momentum) for i in range(LEVELS + 1)
+            _block(down[i], down[i + 1], momentum) for i in range(POOLINGS + 1)
         )
         up = [8 * width, 4 * width, 2 * width, width, width]
         self.decoder = nn.ModuleList(
-            _block(up[i] + down[LEVELS - i], up[i + 1], momentum) for i in range(LEVELS)
+            _block(up[i] + down[POOLINGS - i], up[i + 1], momentum) for i in range(POOLINGS)
         )
         self.head = nn.Conv2d(width, channels, 3, padding=1)
         initialise(self, 0.0, generator)
@@ -135,32 +86,18 @@ class RestorationNet(nn.Module):
         Raises:
             InputError: another number of channels, or a side below 16.
         """
-        self._check(images)
+        image_batch(images, self.config["channels"], smallest=2**POOLINGS)
         height, width = images.shape[2:]
-        x = _pad(images)
+        x = _pad(images)  # B x C x H' x W', multiples of 16
         skips = []
         for block in self.encoder[:-1]:
-            skips.append(block(x))
+            skips.append(block(x))  # B x width x H' x W', then 2, 4 and 8 width at half the side
             x = functional.max_pool2d(skips[-1], 2)
-        x = self.encoder[-1](x)
+        x = self.encoder[-1](x)  # B x 8 width x H'/16 x W'/16
         for block in self.decoder:
             x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            x = block(torch.cat([skips.pop(), x], 1))
-        return torch.sigmoid(self.head(x)[..., :height, :width])
-
-    def _check(self, images: Tensor) -> None:
-        channels = self.config["channels"]
-        if images.ndim != 4 or images.shape[1] != channels:
-            raise InputError(
-                f"This network takes B x {channels} x H x W images, not {tuple(images.shape)}: "
-                f"build it with channels={images.shape[1] if images.ndim == 4 else '...'}."
-            )
-        if min(images.shape[2:]) < 2**LEVELS:
-            height, width = images.shape[2:]
-            raise InputError(
-                f"Images of {height} x {width} pixels are too small for this network: "
-                f"use at least {2**LEVELS} x {2**LEVELS}."
-            )
+            x = block(torch.cat([skips.pop(), x], 1))  # B x 4 width x H'/8 x W'/8, then 2, 1 and 1
+        return torch.sigmoid(self.head(x)[..., :height, :width])  # B x C x H x W
 
 
 @torch.inference_mode()
@@ -168,7 +105,7 @@ def restoration_errors(model: nn.Module, images: Tensor) -> Tensor:
     """Absolute difference between images and what a model restores from each rotation.
 
     Args:
-        model: in evaluation mode, on the device of the images.
+        model: the network, in evaluation mode and on the device of the images.
         images: B x C x S x S in [0, 1].
 
     Returns:
@@ -187,12 +124,12 @@ def restoration_maps(model: nn.Module, images: Tensor, typical: Tensor) -> Tenso
     The L1 norm of a map divided by its number of pixels is the image score of the source.
 
     Args:
-        model: in evaluation mode, on the device of the images.
+        model: the network, in evaluation mode and on the device of the images.
         images: B x C x S x S in [0, 1].
         typical: 4 positive values from `typical_errors`.
 
     Returns:
-        B x S x S, at least 0, around 1 for images like those of the training.
+        Maps, B x S x S, at least 0, around 1 for images like those of the training.
 
     Raises:
         InputError: ``typical`` of another shape or with a value that is not positive, or images
@@ -206,22 +143,22 @@ def restore_and_map(model: nn.Module, images: Tensor, typical: Tensor) -> tuple[
     """What is restored from the unturned images, and the anomaly map of `restoration_maps`.
 
     Args:
-        model: in evaluation mode, on the device of the images.
+        model: the network, in evaluation mode and on the device of the images.
         images: B x C x S x S in [0, 1].
         typical: 4 positive values from `typical_errors`.
 
     Returns:
-        B x C x S x S and B x S x S.
+        Restored images, B x C x S x S, and maps, B x S x S.
 
     Raises:
         InputError: as `restoration_maps`.
     """
     if typical.shape != (TURNS,) or not bool((typical > 0).all()):
         raise InputError(
-            f"typical={typical.tolist()} is not one positive error per rotation: "
-            "give what typical_errors returns."
+            f"typical is {quoted(typical.tolist())}: give one positive error per rotation, as "
+            "typical_errors returns them."
         )
-    restored = _restore(model, images)
+    restored = _restore(model, images)  # 4 times B x C x S x S
     scale = typical.to(images).view(1, TURNS, 1, 1)
     return restored[0], (_errors(images, restored) / scale).mean(1)
 
@@ -233,10 +170,10 @@ def typical_errors(
     """Mean restoration error of each rotation over training images.
 
     Args:
-        model: put in evaluation mode and moved to ``device``.
+        model: the network; it is put in evaluation mode and moved to ``device``.
         images: N x C x S x S in [0, 1].
         batch_size: images at a time; does not change the result.
-        device: that computes.
+        device: where to compute.
 
     Returns:
         4 values on the CPU, at least 1e-8, for turns 0 to 3 of `erase`.
@@ -246,11 +183,11 @@ def typical_errors(
             `restoration_errors`.
     """
     if len(images) == 0:
-        raise InputError("There are no images to measure typical errors on: give at least one.")
-    check_sizes(batch_size=batch_size)
+        raise InputError("images is empty: give at least one.")
+    whole("batch_size", batch_size)
     model = model.to(device).eval()
     parts = [
-        restoration_errors(model, batch.to(device)).mean((2, 3)).cpu()
+        restoration_errors(model, batch.to(device)).mean((2, 3)).cpu()  # B x 4
         for batch in images.split(batch_size)
     ]
     return torch.cat(parts).mean(0).clamp(min=LEAST_ERROR)
@@ -280,25 +217,8 @@ def _block(inputs: int, outputs: int, momentum: float) -> nn.Sequential:
 
 
 def _pad(images: Tensor) -> Tensor:
-    """Continue the bottom and right edge to the next multiple of 2**LEVELS."""
-    bottom, right = (-side % 2**LEVELS for side in images.shape[2:])
+    """Continue the bottom and right edge to the next multiple of 2**POOLINGS."""
+    bottom, right = (-side % 2**POOLINGS for side in images.shape[2:])
     if bottom or right:
         images = functional.pad(images, (0, right, 0, bottom), mode="replicate")
     return images
-
-
-def _grey(images: Tensor) -> Tensor:
-    """B x C x H x W to B x 1 x H x W."""
-    if images.shape[1] != len(LUMA):
-        return images.mean(1, keepdim=True)
-    # Numbers, not a tensor, which would have to be copied to the device.
-    grey = sum(weight * channel for weight, channel in zip(LUMA, images.unbind(1), strict=True))
-    return grey.unsqueeze(1)
-
-
-def _check_square(images: Tensor) -> None:
-    if images.ndim != 4 or images.shape[2] != images.shape[3]:
-        raise InputError(
-            f"Quarter turns need a batch of square images, B x C x S x S, not "
-            f"{tuple(images.shape)}: crop or resize to a square."
-        )

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from aesc._checks import image_batch, number, same_shape, whole
 from aesc.errors import InputError
-from aesc.noise.base import check_number
 
 C1 = 0.01**2
 """Keeps the comparison of means defined in black areas: (k1 * data range)**2."""
@@ -29,9 +29,9 @@ def ssim_map(first: Tensor, second: Tensor, window: int = 11, sigma: float = 1.5
     exact to 2e-4 in flat black or white areas, where they are smallest, and better elsewhere.
 
     Args:
-        first: B x C x H x W in [0, 1].
-        second: the same shape.
-        window: side in pixels of the Gaussian window, odd, at most H and W.
+        first: images, B x C x H x W in [0, 1].
+        second: images of the same shape.
+        window: side of the Gaussian window in pixels, odd, at most H and W.
         sigma: standard deviation of the Gaussian, in pixels.
 
     Returns:
@@ -40,20 +40,27 @@ def ssim_map(first: Tensor, second: Tensor, window: int = 11, sigma: float = 1.5
     Raises:
         InputError: shapes that differ or are not B x C x H x W, a window that is not an odd
             positive number or exceeds the image, or a sigma outside [0.01, 1000].
+
+    Example:
+        >>> flat = torch.full((1, 1, 11, 11), 0.2)
+        >>> ssim_map(flat, flat + 0.4).mean().round(decimals=3)  # 2 * 0.2 * 0.6 / (0.2**2 + 0.6**2)
+        tensor(0.6000)
     """
     _check(first, second, window)
-    check_number("sigma", sigma, 0.01, 1000.0)
+    number("sigma", sigma, 0.01, 1000.0)
     dtype = torch.promote_types(torch.promote_types(first.dtype, second.dtype), torch.float32)
     with torch.autocast(first.device.type, enabled=False):
         # Moved around 0: covariances stay, and lose less to rounding.
         x, y = first.to(dtype) - 0.5, second.to(dtype) - 0.5
-        moments = _blur(torch.stack([x, y, x * x, y * y, x * y]), window, sigma)
+        moments = _blur(
+            torch.stack([x, y, x * x, y * y, x * y]), window, sigma
+        )  # 5 x B x C x H x W
         mean_x, mean_y, square_x, square_y, product = moments.unbind()
         variances = square_x - mean_x**2 + square_y - mean_y**2
         covariance = product - mean_x * mean_y
         mean_x, mean_y = mean_x + 0.5, mean_y + 0.5
         luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
-        return (luminance * (2 * covariance + C2) / (variances + C2)).mean(1)
+        return (luminance * (2 * covariance + C2) / (variances + C2)).mean(1)  # B x H x W
 
 
 def ssim_loss(first: Tensor, second: Tensor) -> Tensor:
@@ -66,19 +73,12 @@ def ssim_loss(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _check(first: Tensor, second: Tensor, window: int) -> None:
-    if first.ndim != 4 or first.shape != second.shape:
+    if whole("window", window) % 2 == 0:
         raise InputError(
-            f"Structural similarity compares two batches B x C x H x W of one shape, not "
-            f"{tuple(first.shape)} and {tuple(second.shape)}: give an image and its reconstruction."
+            f"window is {window}: give an odd whole number, for a pixel in the middle."
         )
-    if not isinstance(window, int) or window < 1 or window % 2 == 0:
-        raise InputError(f"window={window} has no middle pixel: give an odd positive whole number.")
-    height, width = first.shape[2:]
-    if min(height, width) < window:
-        raise InputError(
-            f"Images of {height} x {width} pixels are smaller than the window of {window}: "
-            "use larger images or a smaller window."
-        )
+    image_batch(first, name="first", smallest=window)
+    same_shape(second, first, ("second", "first"))
 
 
 def _blur(x: Tensor, window: int, sigma: float) -> Tensor:
@@ -98,7 +98,8 @@ def _means(side: int, window: int, sigma: float, like: Tensor) -> Tensor:
     weights = torch.exp(-0.5 * (offsets.to(like.dtype) / sigma) ** 2)
     weights = weights / weights.sum()
     pixels = torch.arange(side, device=like.device)
-    sources = pixels.unsqueeze(1) + offsets
+    sources = pixels.unsqueeze(1) + offsets  # side x window, beyond the ends as well
     sources = torch.where(sources < 0, -1 - sources, sources)
     sources = torch.where(sources >= side, 2 * side - 1 - sources, sources)
+    # side x window x side, added up over the window
     return ((sources.unsqueeze(2) == pixels) * weights.view(1, -1, 1)).sum(1)

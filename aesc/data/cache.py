@@ -1,4 +1,4 @@
-"""Images read before, kept on disk, so that a folder is decoded once and not on every run.
+"""Cache of decoded images on disk, so that a folder is decoded once and not on every run.
 
 An entry belongs to the files' names, sizes and times of last change, to the size and channels that
 were asked for, and to the version of Pillow; when any of them differs, it is another entry. It is
@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -26,7 +27,7 @@ from safetensors.numpy import save_file
 
 from aesc.files import cache_folder, whole_file
 
-VERSION = 1
+VERSION = 3
 """Raised whenever `aesc.data` turns a file into other numbers, so that no stale entry is read."""
 
 MAX_BYTES = 2 * 2**30
@@ -49,7 +50,7 @@ Programs may set back the time of modification, as copying does. On POSIX system
 the time of change (``st_ctime``), so that no entry is stale. Windows has no such time.
 """
 
-_ENTRY = re.compile(r"\.?[0-9a-f]{64}\.safetensors(\.\d+\.tmp)?")
+_ENTRY = re.compile(r"\.?[0-9a-f]{64}\.safetensors(\.[\w-]+\.tmp)?")
 """Names of entries and of what an interrupted writer left; nothing else is ever removed."""
 
 _FAULTS = (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
@@ -78,11 +79,13 @@ class ImageCache:
 
     def load(
         self, names: Sequence[str], images: NDArray[np.float32], masks: NDArray[np.bool_]
-    ) -> str | None:
-        """Fill the arrays and return the fingerprint; None, and anything in them, without an entry.
+    ) -> dict[str, Any] | None:
+        """Fill the arrays and return the facts kept with them.
+
+        Without a usable entry return None; the arrays may then hold anything.
 
         Args:
-            names: of the images, in the order wanted; that of the entry may be another.
+            names: of the images, in the order wanted; the entry may store another order.
             images: N x C x H x W.
             masks: M x 1 x H x W.
         """
@@ -95,26 +98,33 @@ class ImageCache:
                 for place, index in enumerate(rows):
                     images[index] = kept[place]
                 masks[:] = entry.get_tensor("masks")
-            fingerprint: str = about["fingerprint"]
+            facts: dict[str, Any] = about["facts"]
             arrays = [*(images[index] for index in rows), masks]
-            if row or _checksum(fingerprint, arrays) != about["checksum"]:
+            if row or _checksum(json.dumps(facts), arrays) != about["checksum"]:
                 return None
         except _FAULTS:
             return None
         with suppress(OSError):
             os.utime(self.path)  # the time of the latest use, by which entries make room
-        return fingerprint
+        return facts
 
     def save(
         self,
         names: Sequence[str],
         images: NDArray[np.float32],
         masks: NDArray[np.bool_],
-        fingerprint: str,
+        facts: dict[str, Any],
     ) -> None:
-        """Keep what was read, as far as possible; arguments as for `load`."""
-        checksum = _checksum(fingerprint, [images, masks])
-        about = {"names": names, "fingerprint": fingerprint, "checksum": checksum}
+        """Keep what was read, as far as possible.
+
+        Args:
+            names: paths of the images, in their order.
+            images: N x C x H x W.
+            masks: M x 1 x H x W.
+            facts: what else reading found out, in words that JSON knows.
+        """
+        checksum = _checksum(json.dumps(facts), [images, masks])
+        about = {"names": names, "facts": facts, "checksum": checksum}
         text = json.dumps(about)
         needed = images.nbytes + masks.nbytes + 2 * len(text) + HEADER  # quotes in it are escaped
         try:
@@ -143,7 +153,7 @@ def image_cache() -> Path | None:
 
 
 def _stamps(files: Iterable[Path]) -> list[tuple[str, int, int, int]] | None:
-    """Name, size and times of modification and of change (ns) of files; None when one is away."""
+    """Name, size and times of modification and change (ns) of files; None if one is missing."""
     try:
         found = [(str(file), file.stat()) for file in files]
     except OSError:

@@ -1,41 +1,35 @@
 """One category: good images to train on, test images, labels, masks and a fingerprint."""
 
-import hashlib
-import os
-from concurrent.futures import ThreadPoolExecutor
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
-from aesc.data.cache import ImageCache
-from aesc.data.images import (
-    check_channels,
-    check_same_size,
-    check_size,
-    decode,
-    image_array,
-    is_integer,
-    mask_array,
-    read_bytes,
-)
-from aesc.data.layout import GOOD, SourceFile, absolute, find_files
+from aesc._checks import channels as check_channels
+from aesc._checks import number, whole
+from aesc.data.folders import absolute, list_category
+from aesc.data.listing import GOOD, listed
+from aesc.data.reading import Arrays, ReadOptions, Selection, read_arrays, room_for_training
 from aesc.data.stream import ImageStream
-from aesc.errors import InputError
 
 MAX_VALIDATION = 500
-"""Validation images at most, however large the folder.
+"""Most validation images, however large the folder.
 
 They stay in memory and are looked at after every epoch. The mean PSNR of this many is known to
 about a tenth of a decibel.
 """
 
-_Job = tuple[SourceFile, NDArray[np.float32] | None, NDArray[np.bool_] | None]
-"""A file to read, the slot its image goes to if it is decoded now, the slot its mask goes to."""
+NEARLY_ALL = 0.9
+"""A mask that covers more than this share of its image is worth a note."""
+
+_File = TypeVar("_File")
+_READ_ALL = ReadOptions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +54,9 @@ class Category:
         test_paths: the same for the test images.
         pixel_scored: bool N for the test images, False for those that pixel scores must leave out:
             defective ones whose mask is empty at this size, and all of them without masks.
+        white_level: value in the files that became 1: 255 for 8 bits; for more, what 10, 12, 14 or
+            16 bits hold, whichever the good images need.
+        notes: sentences on what was passed over, left out or is odd; none is the usual case.
         fingerprint: SHA-256 (64 hex digits) over the sorted relative paths of all files read, masks
             included, each followed by the SHA-256 of its bytes; it tells data apart, whatever the
             size, channels or split they were read with.
@@ -80,23 +77,8 @@ class Category:
     test_paths: tuple[str, ...] = field(repr=False)
     pixel_scored: Tensor = field(repr=False)
     fingerprint: str
-
-    @property
-    def notes(self) -> str:
-        """One sentence on what pixel scores leave out and why; empty when that is nothing."""
-        left_out = [
-            path
-            for path, scored in zip(self.test_paths, self.pixel_scored.tolist(), strict=True)
-            if not scored
-        ]
-        if not left_out:
-            return ""
-        if self.masks is None:
-            return f"{self.name} has no ground_truth folder, so it has image scores only."
-        return (
-            f"Left out of the pixel scores because their mask is empty at {self.size} pixels "
-            f"although they are defective: {', '.join(left_out)}."
-        )
+    white_level: float = 255
+    notes: tuple[str, ...] = ()
 
 
 def load_category(
@@ -105,18 +87,15 @@ def load_category(
     channels: int = 1,
     validation_fraction: float = 0.2,
     seed: int = 0,
-    workers: int | None = None,
-    progress: bool = False,
-    memory: int | None = None,
-    cache: str | Path | None = None,
+    options: ReadOptions = _READ_ALL,
 ) -> Category:
     """Read a category folder.
 
-    Three layouts are understood. MVTec AD: ``train/good``, ``test/<defect type>`` and
-    ``ground_truth/<defect type>/<image name>_mask.png`` (or any other image extension). The same
-    without ``ground_truth``, for image scores only. A plain folder of good images, which has no
-    test images. Hidden files and files that are no images are skipped. How files become arrays is
-    told at `aesc.data.read_image` and `aesc.data.read_mask`.
+    Two layouts are understood. That of MVTec AD has ``train/good``, ``test/<defect type>`` and
+    ``ground_truth/<defect type>/<image name>_mask.png``; without ``ground_truth`` there are scores
+    per image only. A plain folder of good images has no test images. Hidden files are skipped, and
+    what else is not read is counted in ``notes``. How files become arrays is told at
+    `aesc.data.read_image` and `aesc.data.read_mask`.
 
     Args:
         folder: the category folder.
@@ -126,135 +105,96 @@ def load_category(
             1; rounded, with at least one image on either side, at most `MAX_VALIDATION`.
         seed: not negative; draws the validation images, with ``numpy.random.default_rng``, from
             the sorted names.
-        workers: decoding threads; None takes one per processor that the process may use.
-        progress: show a progress bar while files are decoded.
-        memory: bytes that the training images may take. When all of them take more, they are
-            streamed from disk and ``memory`` bounds what is kept of them; their files are read
-            once now, for the fingerprint, and not decoded. None keeps all of them in memory.
-        cache: folder to keep what was read in, and to take it from while no file has changed, for
-            example `image_cache()`; None keeps nothing. Streamed images are not kept.
+        options: memory, cache, threads and progress bar; they change no pixel.
+
+    Returns:
+        The category, its images in memory or, the training images, as a stream.
 
     Raises:
-        InputError: the folder has none of the layouts, fewer than two good images, a defective
-            image without mask beside a ``ground_truth`` folder, or a file that cannot be read; or
-            an argument is out of range.
+        InputError: the folder has none of the layouts, fewer than two good images, or a file that
+            cannot be read; test images that take more memory than allowed; or an argument out of
+            range.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for grey in (0, 51, 102, 153, 204):
+        ...         Image.new("L", (8, 8), grey).save(f"{folder}/{grey:03}.png")
+        ...     category = load_category(folder, size=4, seed=1)
+        >>> category.train.shape, category.validation_paths, category.validation.mean()
+        (torch.Size([4, 1, 4, 4]), ('204.png',), tensor(0.8000))
     """
-    _check_arguments(size, channels, validation_fraction, seed, workers, memory)
+    whole("size", size)
+    check_channels(channels)
+    number("validation_fraction", validation_fraction, 0, 1, above=True, below=True)
+    whole("seed", seed, 0)
     root = absolute(folder)
-    good, test, has_masks = find_files(root)
-    train, validation = _split(good, validation_fraction, seed)
-    streamed = memory is not None and 4 * channels * size**2 * len(train) > memory
-    held = [*validation, *test] if streamed else [*train, *validation, *test]
-    names = _relative(held, root)
-    images = np.empty((len(held), channels, size, size), np.float32)
-    masks = np.zeros((len(test), 1, size, size), np.bool_)
-    entry = None
-    if cache is not None and not streamed:
-        entry = ImageCache(absolute(cache), root, _all_paths([*good, *test]), size, channels)
-    fingerprint = entry and entry.load(names, images, masks)
-    digests: dict[Path, bytes] = {}
-    if fingerprint is None:
-        jobs = _jobs(train if streamed else [], held, images, masks)
-        bar = tqdm(total=len(jobs), desc=f"Reading {root.name}", unit="image", disable=not progress)
-        digests = _read_all(jobs, workers, bar)
-        fingerprint = _fingerprint(digests, root)
-        if entry is not None:
-            entry.save(names, images, masks, fingerprint)
-    labels = torch.tensor([file.defect_type != GOOD for file in test], dtype=torch.int64)
-    mask_tensor = torch.from_numpy(masks) if has_masks else None
-    tensor = torch.from_numpy(images)
-    first_test = len(held) - len(test)
-    first_validation = first_test - len(validation)
-    return Category(
-        name=root.name,
-        root=root,
-        size=size,
-        channels=channels,
-        train=(
-            _stream(train, digests, size, channels, memory)
-            if streamed
-            else tensor[:first_validation]
-        ),
-        validation=tensor[first_validation:first_test],
-        test=tensor[first_test:],
-        masks=mask_tensor,
-        labels=labels,
-        defect_types=tuple(file.defect_type for file in test),
-        train_paths=_relative(train, root),
-        validation_paths=_relative(validation, root),
-        test_paths=_relative(test, root),
-        pixel_scored=_pixel_scored(labels, mask_tensor),
-        fingerprint=fingerprint,
-    )
+    files = list_category(root)
+    train, validation = split(files.good, validation_fraction, seed)
+    chosen = Selection(root, files, train, validation)
+    room = room_for_training(chosen, size, channels, options.memory)
+    arrays = read_arrays(chosen, size, channels, options, streamed=room is not None)
+    return _assemble(chosen, arrays, room)
 
 
-def _split(
-    good: list[SourceFile], fraction: float, seed: int
-) -> tuple[list[SourceFile], list[SourceFile]]:
+def split(good: Sequence[_File], fraction: float, seed: int) -> tuple[list[_File], list[_File]]:
+    """Draw the validation images from the good ones.
+
+    Args:
+        good: at least two files, or whatever stands for them.
+        fraction: share of them for validation; at least one, at most `MAX_VALIDATION`.
+        seed: of the draw.
+
+    Returns:
+        Those for training and those for validation, both in the order given.
+
+    Example:
+        >>> split(["0.png", "1.png", "2.png", "3.png", "4.png"], 0.4, seed=0)
+        (['0.png', '1.png', '3.png'], ['2.png', '4.png'])
+    """
     held_out = min(max(round(len(good) * fraction), 1), len(good) - 1, MAX_VALIDATION)
     order = np.random.default_rng(seed).permutation(len(good))
     validation, train = sorted(order[:held_out]), sorted(order[held_out:])
     return [good[i] for i in train], [good[i] for i in validation]
 
 
-def _stream(
-    files: list[SourceFile], digests: dict[Path, bytes], size: int, channels: int, memory: int
-) -> ImageStream:
-    paths = [file.image for file in files]
-    known = [digests[path] for path in paths]
-    return ImageStream(paths, size, channels, cache_bytes=memory, digests=known)
-
-
-def _all_paths(files: list[SourceFile]) -> list[Path]:
-    masks = [file.mask for file in files if file.mask is not None]
-    return [*(file.image for file in files), *masks]
-
-
-def _jobs(
-    later: list[SourceFile],
-    held: list[SourceFile],
-    images: NDArray[np.float32],
-    masks: NDArray[np.bool_],
-) -> list[_Job]:
-    """Files that are only read, then those that are decoded, the test images last."""
-    masks[:] = False  # a damaged entry of the cache may have left something
-    unmasked: list[NDArray[np.bool_] | None] = [None] * (len(held) - len(masks))
-    jobs: list[_Job] = [(file, None, None) for file in later]
-    return jobs + list(zip(held, images, [*unmasked, *masks], strict=True))
-
-
-def _read_all(jobs: list[_Job], workers: int | None, bar: tqdm) -> dict[Path, bytes]:
-    """Run the jobs in threads (decoding and resizing release the GIL); return file digests."""
-    digests: dict[Path, bytes] = {}
-    with bar, ThreadPoolExecutor(workers or _processors()) as pool:
-        for found in pool.map(_read, jobs):
-            digests.update(found)
-            bar.update()
-    return digests
-
-
-def _processors() -> int | None:
-    """How many processors this process may use, which can be fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def _read(job: _Job) -> dict[Path, bytes]:
-    """Fill the slots of one image and its mask; return the SHA-256 of each file."""
-    file, image_slot, mask_slot = job
-    data = read_bytes(file.image)
-    if image_slot is None:
-        return {file.image: hashlib.sha256(data).digest()}
-    image = decode(data, file.image)
-    channels, size, _ = image_slot.shape
-    image_slot[:] = image_array(image, file.image, size, channels)
-    digests = {file.image: hashlib.sha256(data).digest()}
-    if file.mask is not None and mask_slot is not None:
-        data = read_bytes(file.mask)
-        mask = decode(data, file.mask)
-        check_same_size(mask, file.mask, image, file.image)
-        mask_slot[0] = mask_array(mask, size)
-        digests[file.mask] = hashlib.sha256(data).digest()
-    return digests
+def _assemble(chosen: Selection, arrays: Arrays, room: int | None) -> Category:
+    """Cut the arrays into the sets of a category; ``room`` is None unless training is streamed."""
+    images = torch.from_numpy(arrays.images)  # N x C x H x W
+    _, channels, size, _ = images.shape
+    first_test = len(images) - len(chosen.test)
+    first_validation = first_test - len(chosen.validation)
+    labels = torch.tensor([f.defect_type != GOOD for f in chosen.test], dtype=torch.int64)
+    masks = torch.from_numpy(arrays.masks) if chosen.files.has_masks else None
+    if room is None:
+        train: Tensor | ImageStream = images[:first_validation]
+    else:
+        paths = [file.image for file in chosen.train]
+        digests = [arrays.digests[path] for path in paths]
+        white = arrays.white_level
+        train = ImageStream(
+            paths, size, channels, cache_bytes=room, digests=digests, white_level=white
+        )
+    return Category(
+        name=chosen.root.name,
+        root=chosen.root,
+        size=size,
+        channels=channels,
+        train=train,
+        validation=images[first_validation:first_test],
+        test=images[first_test:],
+        masks=masks,
+        labels=labels,
+        defect_types=tuple(file.defect_type for file in chosen.test),
+        train_paths=chosen.names(chosen.train),
+        validation_paths=chosen.names(chosen.validation),
+        test_paths=chosen.names(chosen.test),
+        pixel_scored=_pixel_scored(labels, masks),
+        fingerprint=arrays.fingerprint,
+        white_level=arrays.white_level,
+        notes=(*_left_out(chosen, masks, size), *chosen.files.notes, *arrays.notes),
+    )
 
 
 def _pixel_scored(labels: Tensor, masks: Tensor | None) -> Tensor:
@@ -263,28 +203,31 @@ def _pixel_scored(labels: Tensor, masks: Tensor | None) -> Tensor:
     return (labels == 0) | masks.flatten(1).any(1)
 
 
-def _relative(files: list[SourceFile], root: Path) -> tuple[str, ...]:
-    return tuple(file.image.relative_to(root).as_posix() for file in files)
-
-
-def _fingerprint(digests: dict[Path, bytes], root: Path) -> str:
-    by_name = {path.relative_to(root).as_posix(): digest for path, digest in digests.items()}
-    whole = hashlib.sha256()
-    for name in sorted(by_name):
-        whole.update(os.fsencode(name) + b"\0" + by_name[name])  # fixed length, so unambiguous
-    return whole.hexdigest()
-
-
-def _check_arguments(
-    size: int, channels: int, fraction: float, seed: int, workers: int | None, memory: int | None
-) -> None:
-    check_size(size)
-    check_channels(channels)
-    if not 0 < fraction < 1:
-        raise InputError(f"validation_fraction is {fraction!r}; give a number between 0 and 1.")
-    if not is_integer(seed) or seed < 0:
-        raise InputError(f"seed is {seed!r}; give a whole number of at least 0.")
-    if workers is not None and (not is_integer(workers) or workers < 1):
-        raise InputError(f"workers is {workers!r}; give a positive whole number or None.")
-    if memory is not None and (not is_integer(memory) or memory < 0):
-        raise InputError(f"memory is {memory!r}; give a number of bytes of at least 0, or None.")
+def _left_out(chosen: Selection, masks: Tensor | None, size: int) -> Iterator[str]:
+    """Sentences on the test images that pixel scores leave out, and why."""
+    if not chosen.test:
+        return
+    if masks is None:
+        yield f"{chosen.root.name} has no masks in ground_truth, so it has image scores only."
+        return
+    defective = [
+        (file, bool(mask.any()))
+        for file, mask in zip(chosen.test, masks, strict=True)
+        if file.defect_type != GOOD
+    ]
+    without = chosen.names(file for file, _ in defective if not file.masks)
+    if without:
+        yield f"Left out of the pixel scores because they have no mask: {listed(without)}."
+    full = chosen.names(
+        file
+        for file, mask in zip(chosen.test, masks, strict=True)
+        if float(mask.float().mean()) > NEARLY_ALL
+    )
+    if full:
+        yield f"Masks cover nearly the whole image; are they inverted? {listed(full)}."
+    empty = chosen.names(file for file, any_ in defective if file.masks and not any_)
+    if empty:
+        yield (
+            f"Left out of the pixel scores because their mask is empty at {size} pixels "
+            f"although they are defective: {listed(empty)}."
+        )

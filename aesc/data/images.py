@@ -1,5 +1,6 @@
 """Image files to arrays: every mode and bit depth that Pillow opens, resized in floating point."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from aesc._checks import channels as check_channels
+from aesc._checks import whole
 from aesc.errors import InputError
 
 MAX_PIXELS = 2**28
@@ -18,11 +21,25 @@ MAX_PIXELS = 2**28
 
 Pillow warns from 89 million pixels and refuses from 179 million, which line-scan cameras exceed.
 The limit counts the pixels that the header declares, so a small file that would unpack to
-something huge is refused before it is unpacked.
+something huge is refused before it is unpacked. The environment variable ``AESC_MAX_PIXELS`` sets
+another limit, and then that alone counts.
+"""
+
+LARGE, PIXELS_PER_BYTE = 2**25, 2000
+"""From 33 million pixels on, a file must have a byte for so many pixels.
+
+No camera's image is that empty, but a file made to exhaust the memory is: 34 bytes can declare 268
+million pixels.
 """
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Rec. 601 weights of red, green and blue, those of Pillow's own conversion to grey."""
+
+SMALL_LABELS = 128
+"""A mask whose largest value is below this holds labels, such as 0 and 1, and no grey levels."""
+
+FRAMES = "frames"
+"""Key of a decoded image's ``info``: how many frames or pages its file has; the first is read."""
 
 # Pillow recognises these without decoding them, or hands them to an outside program (EPS).
 _NOT_RASTER = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
@@ -35,11 +52,13 @@ def is_image_file(path: Path) -> bool:
     return not path.name.startswith(".") and path.suffix.lower() in _extensions()
 
 
-def read_image(path: str | Path, size: int, channels: int) -> NDArray[np.float32]:
+def read_image(
+    path: str | Path, size: int, channels: int, white_level: float | None = None
+) -> NDArray[np.float32]:
     """Read an image file as a square array.
 
-    Grey is the Rec. 601 luma; a grey file read with three channels repeats its one channel. An
-    alpha channel is dropped: the colour stored under it counts, whatever its opacity. EXIF
+    Grey is the Rec. 601 luma; a grey file read with three channels repeats its one channel. What is
+    transparent is laid over black: the colour stored under full transparency does not count. EXIF
     orientation is honoured, and of a file with several frames the first is read.
 
     8-bit values are divided by 255 and 16-bit values by 65535. Integer files of 32 bits are
@@ -55,6 +74,8 @@ def read_image(path: str | Path, size: int, channels: int) -> NDArray[np.float32
         path: the file.
         size: side of the result in pixels.
         channels: 1 (grey) or 3 (red, green, blue).
+        white_level: value that becomes 1, in place of the rules above; what exceeds it is cut off.
+            A category has one for all its images (``Category.white_level``).
 
     Returns:
         ``channels x size x size``, values in [0, 1].
@@ -63,17 +84,19 @@ def read_image(path: str | Path, size: int, channels: int) -> NDArray[np.float32
         InputError: the file is missing, damaged, not an image, larger than ``MAX_PIXELS``, or has
             values outside the ranges above; or an argument is out of range.
     """
-    check_size(size)
+    whole("size", size)
     check_channels(channels)
-    return image_array(decode(read_bytes(path), path), path, size, channels)
+    return image_array(decode(read_bytes(path), path), path, size, channels, white_level)
 
 
 def read_mask(
     path: str | Path, size: int, image_path: str | Path | None = None
 ) -> NDArray[np.bool_]:
-    """Read a defect mask; any pixel that is not black marks a defect.
+    """Read a defect mask; what is brighter than half of white marks a defect.
 
-    Resized by nearest neighbour, which alone keeps a mask a mask.
+    Soft or compressed edges are cut at the half. A mask whose largest value is below 128 holds
+    labels, such as 0 and 1, and then everything but 0 marks a defect. Resized by nearest neighbour,
+    which alone keeps a mask a mask.
 
     Args:
         path: the mask file.
@@ -86,7 +109,7 @@ def read_mask(
     Raises:
         InputError: as for `read_image`, or the two files differ in size.
     """
-    check_size(size)
+    whole("size", size)
     mask = decode(read_bytes(path), path)
     if image_path is not None:
         check_same_size(mask, path, decode(read_bytes(image_path), image_path), image_path)
@@ -103,7 +126,7 @@ def read_bytes(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror}); check the path and its permissions."
+            f"{path} cannot be read ({error.strerror}): check the path and its permissions."
         ) from error
 
 
@@ -120,29 +143,36 @@ def decode(data: bytes, path: str | Path) -> Image.Image:
     try:
         with _pillow_limit_lifted():
             image = Image.open(BytesIO(data), formats=_formats())
-        _check_pixels(image, path)
+        _check_pixels(image, path, len(data))
+        frames = getattr(image, "n_frames", 1)
         image.load()
         if image.format != "TIFF":  # turned while loading, though older Pillows keep the tag
             ImageOps.exif_transpose(image, in_place=True)
-        return _simplified(image)
+        simple = _simplified(image)
+        simple.info[FRAMES] = frames
+        return simple
     except InputError:
         raise
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{path} is not an image Pillow can read; replace or remove it."
+            f"{path} is not an image that Pillow can read: replace or remove it."
         ) from error
     except Exception as error:  # damaged data makes Pillow's decoders raise a dozen unrelated types
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise InputError(
-            f"{path} cannot be decoded as an image ({reason}); replace or remove it."
+            f"{path} cannot be decoded as an image ({reason}): replace or remove it."
         ) from error
 
 
 def image_array(
-    image: Image.Image, path: str | Path, size: int, channels: int
+    image: Image.Image,
+    path: str | Path,
+    size: int,
+    channels: int,
+    white_level: float | None = None,
 ) -> NDArray[np.float32]:
     """Resize a decoded image; arguments, result and errors as for `read_image`."""
-    full_scale = _full_scale(image, path)
+    full_scale = _full_scale(image, path) if white_level is None else white_level
     planes: NDArray[np.float32] = (
         np.stack([_resized(band, size) for band in image.split()]) / full_scale
     )
@@ -153,11 +183,32 @@ def image_array(
     return planes.clip(0, 1)  # the weights of filter and luma sum to 1 only to 1e-7
 
 
+def largest_value(image: Image.Image, path: str | Path) -> float:
+    """The value that the white level of an image must reach: 255 for 8 bits, whatever they hold.
+
+    Raises:
+        InputError: values outside 0 to 65535.
+    """
+    if image.mode in ("L", "RGB"):
+        return 255
+    largest = _value_range(image, path)[1]
+    return largest if image.mode == "F" else max(largest, 255)
+
+
 def mask_array(mask: Image.Image, size: int) -> NDArray[np.bool_]:
     """Resize a decoded mask; arguments and result as for `read_mask`."""
-    defect: NDArray[np.bool_] = np.any(np.atleast_3d(np.asarray(mask)), axis=2)
-    rows, columns = (_nearest(length, size) for length in defect.shape)
+    defect = defect_pixels(mask)
+    rows, columns = (nearest(length, size) for length in defect.shape)
     return defect[rows[:, None], columns]
+
+
+def defect_pixels(mask: Image.Image) -> NDArray[np.bool_]:
+    """Where a decoded mask marks a defect, at its own size, as `read_mask` decides it."""
+    values = np.atleast_3d(np.asarray(mask)).max(axis=2)
+    largest = float(values.max())
+    if largest < SMALL_LABELS:
+        return np.asarray(values > 0)
+    return np.asarray(values > (127.5 if largest <= 255 else largest / 2))
 
 
 def check_same_size(
@@ -171,25 +222,8 @@ def check_same_size(
     if mask.size != image.size:
         raise InputError(
             f"The mask {mask_path} is {_shape(mask)} pixels but its image {image_path} is "
-            f"{_shape(image)}; save the mask at the size of its image."
+            f"{_shape(image)}: save the mask at the size of its image."
         )
-
-
-def check_size(size: int) -> None:
-    """Raise `InputError` unless ``size`` is a positive whole number."""
-    if not is_integer(size) or size < 1:
-        raise InputError(f"size is {size!r}; give a positive whole number of pixels.")
-
-
-def check_channels(channels: int) -> None:
-    """Raise `InputError` unless ``channels`` is 1 or 3."""
-    if not is_integer(channels) or channels not in (1, 3):
-        raise InputError(f"channels is {channels!r}; give 1 for grey or 3 for RGB.")
-
-
-def is_integer(value: object) -> bool:
-    """Say whether ``value`` is a whole number; True and False are not."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 @cache
@@ -215,12 +249,27 @@ def _pillow_limit_lifted() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _check_pixels(image: Image.Image, path: str | Path) -> None:
-    if not 0 < image.width * image.height <= MAX_PIXELS:
+def _check_pixels(image: Image.Image, path: str | Path, length: int) -> None:
+    """Refuse what its header declares, before it is decoded."""
+    pixels, own = image.width * image.height, os.environ.get("AESC_MAX_PIXELS")
+    limit = MAX_PIXELS if own is None else _limit(own)
+    if not 0 < pixels <= limit:
         raise InputError(
-            f"{path} is {_shape(image)} pixels, not between 1 and {MAX_PIXELS} in all; "
-            "reduce it or cut it into tiles."
+            f"{path} is {_shape(image)} pixels, not between 1 and {limit} in all: reduce it, cut "
+            "it into tiles, or set AESC_MAX_PIXELS to a larger number."
         )
+    if own is None and pixels > max(LARGE, PIXELS_PER_BYTE * length):
+        raise InputError(
+            f"{path} declares {_shape(image)} pixels in {length} bytes: replace it, or set "
+            f"AESC_MAX_PIXELS={pixels} to read it all the same."
+        )
+
+
+def _limit(text: str) -> int:
+    try:
+        return whole("AESC_MAX_PIXELS", int(text))
+    except ValueError as error:
+        raise InputError(f"AESC_MAX_PIXELS is {text!r}: give a whole number of pixels.") from error
 
 
 def _shape(image: Image.Image) -> str:
@@ -231,12 +280,18 @@ def _simplified(image: Image.Image) -> Image.Image:
     """Bring the many modes down to L and RGB; those of more than 8 bits stay as they are."""
     if image.mode == "I" and image.format in ("PNG", "PPM"):
         return image.convert("I;16")  # older Pillows widen these 16-bit formats to 32
-    if image.mode.startswith("I") or image.mode in ("L", "RGB", "F"):
+    see_through = "transparency" in image.info  # one colour or shade of a PNG or GIF
+    if image.mode.startswith("I") or image.mode == "F":
         return image
-    if image.mode in ("1", "LA"):
+    if image.mode in ("L", "RGB") and not see_through:
+        return image
+    if image.mode == "1":
         return image.convert("L")
-    if image.mode in ("P", "PA"):
-        return image.convert("RGBA").convert("RGB")  # straight to RGB warns of transparent colours
+    if see_through or image.mode in ("RGBA", "RGBa", "LA", "La", "PA", "P"):
+        layers = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        flat = Image.alpha_composite(black, layers)
+        return flat.convert("L" if image.mode in ("L", "LA", "La") else "RGB")
     return image.convert("RGB")
 
 
@@ -246,16 +301,21 @@ def _full_scale(image: Image.Image, path: str | Path) -> float:
         return 255
     if image.mode.startswith("I;16"):
         return 65535
+    high = _value_range(image, path)[1]
+    if image.mode == "F" and high <= 1:
+        return 1
+    return 255 if high <= 255 else 65535
+
+
+def _value_range(image: Image.Image, path: str | Path) -> tuple[float, float]:
     values = np.asarray(image)
     low, high = float(values.min()), float(values.max())
     if not 0 <= low <= high <= 65535:  # also false for NaN
         raise InputError(
-            f"{path} holds values from {low:g} to {high:g}, outside 0 to 65535; "
+            f"{path} holds values from {low:g} to {high:g}, outside 0 to 65535: "
             "rescale it to 8 or 16 bits."
         )
-    if image.mode == "F" and high <= 1:
-        return 1
-    return 255 if high <= 255 else 65535
+    return low, high
 
 
 def _resized(band: Image.Image, size: int) -> NDArray[np.float32]:
@@ -265,6 +325,6 @@ def _resized(band: Image.Image, size: int) -> NDArray[np.float32]:
     return np.asarray(band.convert("F").resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _nearest(length: int, size: int) -> NDArray[np.int64]:
+def nearest(length: int, size: int) -> NDArray[np.int64]:
     """Return the source index under the centre of each of ``size`` target pixels, exactly."""
     return (2 * np.arange(size) + 1) * length // (2 * size)

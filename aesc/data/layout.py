@@ -1,156 +1,99 @@
-"""Where the files of a category lie: the three folder layouts, and folders of categories."""
+"""Layouts of a category folder, one object each: which folders they fit, which files they read."""
 
-import os
-from dataclasses import dataclass
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Protocol
 
-from aesc.data.images import is_image_file
-from aesc.errors import InputError
-
-GOOD = "good"
-"""Name of the folder, and the defect type, of images without a defect."""
-
-_LAYOUTS = (
-    "give a folder that holds good images, or one with train/good, test/<defect type> and "
-    "ground_truth/<defect type> inside"
-)
+from aesc.data.listing import GOOD, CategoryFiles, SourceFile, folders, images_in
+from aesc.data.masks import MaskFiles, mask_notes
 
 
-@dataclass(frozen=True)
-class SourceFile:
-    """An image to read, its defect type, and the mask that belongs to it, if any."""
+class Layout(Protocol):
+    """One way to lay out a category folder.
 
-    image: Path
-    defect_type: str = GOOD
-    mask: Path | None = None
-
-
-def category_names(data: str | Path) -> list[str]:
-    """Return the sorted names of the categories in a dataset folder.
-
-    A folder that is itself a category has one name, its own. Sub-folders with ``train/good`` make
-    a dataset even when images lie beside them; otherwise images lying in the folder make it a
-    category.
-
-    Raises:
-        InputError: ``data`` is not a folder that can be listed.
+    A new one is a class like this, and an entry in `LAYOUTS`.
     """
-    return sorted(_categories(data))
+
+    def matches(self, root: Path) -> bool:
+        """Whether the folder is laid out like this; looks at few names and opens no file."""
+        ...
+
+    def files(self, root: Path) -> CategoryFiles:
+        """Find the files of a folder that matches.
+
+        Raises:
+            InputError: a folder that cannot be listed.
+        """
+        ...
 
 
-def resolve_category(name: str, data: str | Path) -> Path:
-    """Return the folder of the category ``name``.
+class MVTecLayout:
+    """The layout of MVTec AD: ``train/good``, ``test/<defect type>``, ``ground_truth/...``.
 
-    Args:
-        name: name of the category, equal to that of its folder.
-        data: a dataset folder, which holds category folders, or the category folder itself.
-
-    Raises:
-        InputError: there is no such category in ``data``; the message lists those there are, or
-            says how to sort the images that lie there.
+    A mask lies in ``ground_truth/<defect type>`` and is named after its image, as
+    ``<image name>_mask.png`` or ``<image name>.png``, in any image format and any case; or it is a
+    folder ``<image name>`` of masks that count together, as in MVTec LOCO AD.
     """
-    known = _categories(data)
-    if name not in known:
-        root = absolute(data)
-        if known == {root.name: root} and not _has_good_training(root):
-            raise InputError(
-                f"{data} holds images but no folders of a category: sort them into train/good, "
-                "test/good and test/<defect type>."
-            )
-        names = ", ".join(sorted(known)) or "none"
-        raise InputError(f"{data} has no category {name!r}; the categories there are: {names}.")
-    return known[name]
 
+    def matches(self, root: Path) -> bool:
+        """Whether there is a folder ``train/good``."""
+        return (root / "train" / GOOD).is_dir()
 
-def _categories(data: str | Path) -> dict[str, Path]:
-    root = absolute(data)
-    folders = [entry for entry in _entries(root) if entry.is_dir()]
-    if _has_good_training(root):
-        return {root.name: root}
-    if _images(root) and not any(map(_has_good_training, folders)):
-        return {root.name: root}
-    return {
-        folder.name: folder for folder in folders if _has_good_training(folder) or _images(folder)
-    }
-
-
-def absolute(folder: str | Path) -> Path:
-    """Return the absolute path of a folder; unlike ``resolve()`` it keeps the name of a link."""
-    return Path(os.path.abspath(Path(folder).expanduser()))
-
-
-def _has_good_training(folder: Path) -> bool:
-    return (folder / "train" / GOOD).is_dir()
-
-
-def _entries(folder: Path) -> list[Path]:
-    """Return what lies in a folder, sorted by name, without hidden files."""
-    try:
-        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
-    except OSError as error:
-        raise InputError(
-            f"{folder} is not a folder that can be listed ({error.strerror}); check the path."
-        ) from error
-    return [entry for entry in entries if not entry.name.startswith(".")]
-
-
-def _images(folder: Path) -> list[Path]:
-    return [entry for entry in _entries(folder) if is_image_file(entry) and entry.is_file()]
-
-
-def find_files(root: Path) -> tuple[list[SourceFile], list[SourceFile], bool]:
-    """Find what a category folder holds, sorted by path.
-
-    Args:
-        root: the category folder, in one of the layouts of `aesc.data.load_category`.
-
-    Returns:
-        The good images to train on, at least two; the test images; whether these have masks.
-
-    Raises:
-        InputError: the folder has none of the layouts, too few good images, or lacks a mask.
-    """
-    if not _has_good_training(root):
-        _check_plain(root)
-        return _good_images(root), [], False
-    has_masks = (root / "ground_truth").is_dir()
-    test = root / "test"
-    types = [entry for entry in _entries(test) if entry.is_dir()] if test.is_dir() else []
-    files = [file for folder in types for file in _test_files(root, folder, has_masks)]
-    return _good_images(root / "train" / GOOD), files, has_masks
-
-
-def _check_plain(root: Path) -> None:
-    known = _categories(root)
-    if known and root not in known.values():
-        raise InputError(
-            f"{root} is a folder of categories; give one of them: {', '.join(sorted(known))}."
+    def files(self, root: Path) -> CategoryFiles:
+        """Good images, test images, and their masks."""
+        masks = MaskFiles(root / "ground_truth")
+        test: list[SourceFile] = []
+        for folder in folders(root / "test"):
+            images, defect_type = images_in(folder), folder.name
+            found = {} if defect_type == GOOD else masks.match(defect_type, images)
+            test += [SourceFile(image, defect_type, found.get(image, ())) for image in images]
+        unused = masks.all() - {mask for file in test for mask in file.masks}
+        defective = [file for file in test if file.defect_type != GOOD]
+        return CategoryFiles(
+            good=tuple(SourceFile(image) for image in images_in(root / "train" / GOOD)),
+            test=tuple(test),
+            has_masks=masks.exist and (not defective or any(file.masks for file in defective)),
+            notes=mask_notes(root, test, unused),
+            noted=frozenset(unused),
         )
 
 
-def _good_images(folder: Path) -> list[SourceFile]:
-    images = _images(folder)
-    if not images:
-        raise InputError(f"{folder} holds no images; {_LAYOUTS}.")
-    if len(images) == 1:
-        raise InputError(
-            f"{images[0]} is the only good image; add at least one, because training and "
-            "validation need one each."
-        )
-    return [SourceFile(image) for image in images]
+class PlainLayout:
+    """A folder of good images, without test images."""
+
+    def matches(self, root: Path) -> bool:
+        """Whether images lie in the folder itself."""
+        return bool(images_in(root))
+
+    def files(self, root: Path) -> CategoryFiles:
+        """All its images."""
+        return CategoryFiles(tuple(SourceFile(image) for image in images_in(root)))
 
 
-def _test_files(root: Path, folder: Path, has_masks: bool) -> list[SourceFile]:
-    """Return the images of one defect type with their masks; good images need none."""
-    defect_type, images = folder.name, _images(folder)
-    if defect_type == GOOD or not has_masks:
-        return [SourceFile(image, defect_type) for image in images]
-    truth = root / "ground_truth" / defect_type
-    masks = {mask.stem: mask for mask in (_images(truth) if truth.is_dir() else [])}
-    for image in images:
-        if f"{image.stem}_mask" not in masks:
-            raise InputError(
-                f"{image} has no mask; add {truth / image.stem}_mask.png (any image extension "
-                "will do), or take ground_truth away to have image scores only."
-            )
-    return [SourceFile(image, defect_type, masks[f"{image.stem}_mask"]) for image in images]
+PLAIN = PlainLayout()
+
+LAYOUTS: tuple[Layout, ...] = (MVTecLayout(), PLAIN)
+"""All layouts. Where several match, the first of them counts."""
+
+
+def layout_of(root: Path) -> Layout | None:
+    """The first of `LAYOUTS` that matches a folder; None if none does.
+
+    Raises:
+        InputError: the folder cannot be listed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     (Path(folder) / "train" / "good").mkdir(parents=True)
+        ...     type(layout_of(Path(folder))).__name__
+        'MVTecLayout'
+    """
+    return next((layout for layout in LAYOUTS if layout.matches(root)), None)
+
+
+def rank_of(root: Path) -> int | None:
+    """The place in `LAYOUTS` of the layout that a folder has; None if it has none of them."""
+    layout = layout_of(root)
+    return None if layout is None else LAYOUTS.index(layout)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -19,34 +18,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from aesc.data.images import check_channels, check_size, is_integer, read_bytes, read_image
+from aesc._checks import channels as check_channels
+from aesc._checks import whole
+from aesc.data.images import read_bytes, read_image
 from aesc.errors import InputError
+from aesc.machine import memory_limit, usable_cores
 
 MAX_WORKERS = 8
-"""Reading processes at most, unless asked for: each holds two batches that wait to be fetched."""
-
-UNKNOWN_MEMORY = 8 * 2**30
-"""Bytes that a machine is taken to have whose system does not tell (Windows)."""
-
-_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""Most reader processes by default; each holds two batches that wait to be fetched."""
 
 
 class ImageStream(Dataset[Tensor]):
     """Image files in place of an N x C x H x W tensor, decoded when asked for; H = W = ``size``.
 
-    Decoded and resized as by `aesc.data.read_image`, so a damaged file is found only when its turn
-    comes.
+    Images are decoded and resized as by `aesc.data.read_image`, so a damaged file is found only
+    when its turn comes; `aesc.data.load_category` decodes every file once before it streams them.
 
     Args:
-        paths: the N files.
+        paths: the N image files.
         size: side of the images in pixels.
         channels: 1 (grey) or 3 (RGB).
         cache_bytes: memory for decoded images, in bytes. As many of the first images as fit are
             kept once they were read. None is replaced: every pass asks for every image once, in
             an order of its own, and then no replacement finds more images in memory.
-        workers: processes that read ahead. None takes one per thread of torch, at most 8; 0 reads
-            in this process, for where no others can be started.
-        digests: SHA-256 of each file's bytes, for a caller that has them.
+        workers: processes that read ahead. None takes one per thread of torch, but no more than
+            usable cores or 8; 0 reads in this process, where no other can be started.
+        digests: SHA-256 of each file's bytes, if they are known already.
+        white_level: value in the files that becomes 1; None as for `aesc.data.read_image`.
 
     Raises:
         InputError: an argument out of range.
@@ -61,18 +59,16 @@ class ImageStream(Dataset[Tensor]):
         cache_bytes: int = 2**30,
         workers: int | None = None,
         digests: Sequence[bytes] | None = None,
+        white_level: float | None = None,
     ) -> None:
-        check_size(size)
-        check_channels(channels)
-        _check_count("cache_bytes", cache_bytes)
-        self.workers = min(MAX_WORKERS, torch.get_num_threads()) if workers is None else workers
-        _check_count("workers", self.workers)
+        self.size, self.channels = whole("size", size), check_channels(channels)
+        self.cache_bytes = whole("cache_bytes", cache_bytes, 0)
+        usual = min(MAX_WORKERS, torch.get_num_threads(), usable_cores())
+        self.workers = usual if workers is None else whole("workers", workers, 0)
         # One buffer: touching a Python object makes a worker copy the page that it lies on.
         self._paths = np.array([os.fsencode(path) for path in paths])
         self._digests = digests
-        self.size = size
-        self.channels = channels
-        self.cache_bytes = cache_bytes
+        self.white_level = white_level
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -83,7 +79,8 @@ class ImageStream(Dataset[Tensor]):
         Raises:
             InputError: the file cannot be read.
         """
-        return torch.from_numpy(read_image(self._path(index), self.size, self.channels))
+        path = self._path(index)
+        return torch.from_numpy(read_image(path, self.size, self.channels, self.white_level))
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -92,11 +89,11 @@ class ImageStream(Dataset[Tensor]):
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 (64 hex digits) over size, channels and the digest of every file, in their order.
+        """SHA-256 (64 hex digits) over size, channels, white level and the digests, in their order.
 
         Every file is read for it, once, unless the digests were given.
         """
-        whole = hashlib.sha256(f"{self.size} {self.channels}".encode())
+        whole = hashlib.sha256(f"{self.size} {self.channels} {self.white_level}".encode())
         for index in range(len(self)):
             whole.update(self._digests[index] if self._digests else self._digest(index))
         return whole.hexdigest()
@@ -124,11 +121,17 @@ def batches_of(
 
     Args:
         images: N x C x H x W in [0, 1]. A tensor is moved to ``device`` as a whole.
-        device: that the batches are wanted on.
+        device: where the batches are put.
 
     Returns:
         A function from the indices of some batches (B whole numbers from 0 to N - 1 each) to these
         batches (B x C x H x W on ``device``). It raises InputError for a file that cannot be read.
+
+    Example:
+        >>> images = torch.arange(4.0).reshape(4, 1, 1, 1)
+        >>> fetch = batches_of(images, torch.device("cpu"))
+        >>> [batch.flatten().tolist() for batch in fetch([torch.tensor([2, 0]), torch.tensor([3])])]
+        [[2.0, 0.0], [3.0]]
     """
     if isinstance(images, ImageStream):
         return _Reader(images, device, images.cache_bytes)
@@ -137,26 +140,19 @@ def batches_of(
 
 
 def half_of_memory(device: torch.device) -> int:
-    """Half the memory of the machine, of its container (cgroup 2) or of its card, in bytes.
-
-    The least of them, and the whole memory rather than the part that is free: the same machine then
-    does the same every time.
+    """Half the main memory for this run, or half that of its card if it has less, in bytes.
 
     Args:
-        device: that the images are wanted on.
+        device: where the images are to be used.
+
+    Example:
+        >>> half_of_memory(torch.device("cpu")) > 0
+        True
     """
-    memory = [_memory_of_machine()]
-    with suppress(OSError, ValueError):  # no container, or one without a limit ("max")
-        memory.append(int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
+    memory = memory_limit()
     if device.type == "cuda":
-        memory.append(torch.cuda.get_device_properties(device).total_memory)
-    return min(memory) // 2
-
-
-def _memory_of_machine() -> int:
-    if not hasattr(os, "sysconf"):
-        return UNKNOWN_MEMORY
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        memory = min(memory, torch.cuda.get_device_properties(device).total_memory)
+    return memory // 2
 
 
 class _Reader:
@@ -191,7 +187,7 @@ class _Reader:
             yield self._assemble(batch, read)
 
     def _to_read(self, batches: list[list[int]]) -> Iterator[list[int]]:
-        """What each batch lacks, given that what it reads and there is room for will be kept."""
+        """Indices that each batch has yet to read, if every image is kept while there is room."""
         have = set(self._have)
         for batch in batches:
             missing = [index for index in batch if index not in have]
@@ -235,8 +231,3 @@ class _Attempts(Dataset[NDArray[np.float32] | InputError]):
 
 def _as_it_is(item: object) -> object:
     return item
-
-
-def _check_count(name: str, value: int) -> None:
-    if not is_integer(value) or value < 0:
-        raise InputError(f"{name} is {value!r}; give a whole number of at least 0.")

@@ -1,21 +1,25 @@
 """One category from data to record."""
 
-from aesc.experiment.config import EMBEDDED, PRESETS, Preset, RunConfig
-from aesc.experiment.evaluate import evaluate
-from aesc.experiment.methods import METHODS, Method
-from aesc.experiment.record import Record
-from aesc.experiment.run import Experiment, environment, page_card
+from aesc.experiment.config import PRESETS, Preset, RunConfig, full_length
+from aesc.experiment.evaluation import evaluate
+from aesc.experiment.methods import LOSSES, METHODS, Loss, Method, ScoringOptions, without_mask
+from aesc.experiment.parameters import notebook_config
+from aesc.experiment.run import Experiment
+from aesc.records import EMBEDDED
 
 __all__ = [
     "EMBEDDED",
+    "LOSSES",
     "METHODS",
     "PRESETS",
     "Experiment",
+    "Loss",
     "Method",
     "Preset",
-    "Record",
     "RunConfig",
-    "environment",
+    "ScoringOptions",
     "evaluate",
-    "page_card",
+    "full_length",
+    "notebook_config",
+    "without_mask",
 ]

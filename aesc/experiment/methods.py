@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import wraps
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aesc._checks import quoted
 from aesc.baselines import (
     AttributeErasing,
     ConvAE,
@@ -19,106 +21,210 @@ from aesc.baselines import (
     ssim_map,
     typical_errors,
 )
+from aesc.baselines.convolutional import SMALLEST
+from aesc.baselines.restoration import POOLINGS
+from aesc.data import ImageStream
 from aesc.errors import InputError
 from aesc.model import AE, AESc
 from aesc.noise import CORRUPTIONS, Corruption
-from aesc.scoring import AnomalyMaps, anomaly_maps, map_batches, residual_map
+from aesc.scoring import (
+    AnomalyMaps,
+    Compared,
+    map_batches,
+    paper_maps,
+    residual_map,
+)
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mse": functional.mse_loss,
-    "l1": functional.l1_loss,
-    "ssim": ssim_loss,
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Reconstructions and clean images (B x C x H x W in [0, 1]) and the mask of the corruption
+(B x 1 x H x W, True where it changed the image) to one number to minimise."""
+
+
+def without_mask(loss: Callable[[Tensor, Tensor], Tensor]) -> Loss:
+    """A loss of reconstructions and clean images, as a `Loss`, which is given the mask as well.
+
+    Example:
+        >>> loss = without_mask(functional.l1_loss)
+        >>> loss(torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2))
+        tensor(1.)
+    """
+
+    @wraps(loss)  # checkpoints tell losses apart by their name
+    def masked(reconstructions: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
+        return loss(reconstructions, clean)
+
+    return masked
+
+
+LOSSES: dict[str, Loss] = {
+    "mse": without_mask(functional.mse_loss),
+    "l1": without_mask(functional.l1_loss),
+    "ssim": without_mask(ssim_loss),
 }
-"""What a training minimises, between reconstruction and clean image, by the name in records."""
+"""What a training minimises, by the name in records."""
 
 
 @dataclass(frozen=True)
-class Scoring:
+class ScoringOptions:
     """How a trained network is asked about images.
 
     Attributes:
-        train: N x C x H x W good images that it was trained on, for methods that calibrate on them.
         passes: dropout passes of the uncertainty map.
-        seed: of the dropout.
-        device: that computes.
+        seed: seed of the dropout.
+        device: where to compute.
         progress: show a bar with the time left.
+        kinds: maps that are wanted, by name; all by default.
     """
 
-    train: Tensor
     passes: int
     seed: int
     device: torch.device
-    progress: bool
+    progress: bool = False
+    kinds: tuple[str, ...] | None = None
+
+
+Build = Callable[[int, int, float, torch.Generator], nn.Module]
+"""Channels, image side, batch-norm momentum and source of the initial weights to a network."""
+
+Learn = Callable[[nn.Module, Tensor | ImageStream, torch.device], dict[str, Tensor]]
+"""A trained network, the images that it was trained on and a device to what scoring must know of
+those images, by name; kept with the weights."""
+
+Comparison = Callable[
+    [nn.Module, Mapping[str, Tensor], ScoringOptions], Callable[[Tensor], Compared]
+]
+"""A trained network, what was learned of its training images, and options to a function of a batch
+to its reconstruction and its anomaly maps."""
+
+
+def _nothing(*_: object) -> dict[str, Tensor]:
+    return {}
 
 
 @dataclass(frozen=True)
 class Method:
-    """One method of the comparison.
+    """One method of the comparison. This entry is all that the package has to know of it.
 
     Attributes:
         title: how tables and figures call it.
-        build: (channels, image side, batch-norm momentum, generator) to an untrained network.
-        maps: (network, N x C x H x W test images, scoring) to the anomaly maps.
-        corruptions: names of the corruptions it can be trained with, its own first.
+        build: function that makes the untrained network.
+        comparison: function that makes the function from a batch to its anomaly maps.
+        corruptions: corruptions that it can be trained with, by name; its own comes first.
+        smallest: least image side in pixels.
         loss: key of `LOSSES`.
-        channels: of the images, unless a run says otherwise.
-        norm: that turns a map into the image score.
+        channels: channels of the images, unless a run says otherwise.
+        norm: how a map becomes the image score, one of `aesc.scoring.NORMS`.
+        learn: function that takes from the training images what scoring needs besides the network.
+
+    Example:
+        >>> METHODS["itae"].title, METHODS["itae"].smallest, METHODS["itae"].own_corruption
+        ('ITAE', 16, 'erasing')
     """
 
     title: str
-    build: Callable[[int, int, float, torch.Generator], nn.Module]
-    maps: Callable[[nn.Module, Tensor, Scoring], AnomalyMaps]
-    corruptions: tuple[str, ...]
+    build: Build
+    comparison: Comparison
+    corruptions: Mapping[str, Callable[[], Corruption]]
+    smallest: int
     loss: str = "mse"
     channels: int = 1
     norm: str = "l2"
+    learn: Learn = _nothing
+
+    def maps(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        train: Tensor | ImageStream,
+        options: ScoringOptions,
+    ) -> AnomalyMaps:
+        """The anomaly maps of images.
+
+        Args:
+            model: the trained network; it is put in evaluation mode and moved to the device.
+            images: N x C x H x W in [0, 1].
+            train: the images that it was trained on.
+            options: passes, seed, device, bar and kinds of map.
+
+        Raises:
+            InputError: no images, or images that do not fit the network.
+        """
+        model.to(options.device).eval()
+        learned = self.learn(model, train, options.device)
+        compare = self.comparison(model, learned, options)
+        return map_batches(model, images, compare, device=options.device, progress=options.progress)
+
+    @property
+    def own_corruption(self) -> str:
+        """Name of the corruption that it is trained with unless a run says otherwise."""
+        return next(iter(self.corruptions))
 
     def check_corruption(self, name: str) -> None:
-        """Raise InputError when the method cannot be trained with the corruption of that name."""
+        """Refuse a corruption that the method cannot be trained with.
+
+        Raises:
+            InputError: it is none of ``corruptions``.
+        """
         if name not in self.corruptions:
             raise InputError(
-                f"{self.title} cannot be trained with corruption {name!r}: choose one of "
-                f"{', '.join(self.corruptions)}, or leave it out."
+                f"corruption is {quoted(name)}: choose one of {', '.join(self.corruptions)} for "
+                f"{self.title}, or leave it out."
+            )
+
+    def check_size(self, size: int) -> None:
+        """Refuse images that are too small for the network.
+
+        Raises:
+            InputError: a side below `smallest`.
+        """
+        if size < self.smallest:
+            raise InputError(
+                f"size is {size}: give at least {self.smallest} pixels for {self.title}."
             )
 
 
-def corruption_of(name: str) -> Corruption:
-    """The corruption of a checked run configuration: one of the paper, or ITAE's erasing."""
-    return AttributeErasing() if name == ERASING else CORRUPTIONS[name]()
+def _dropout(
+    model: nn.Module, _: Mapping[str, Tensor], options: ScoringOptions
+) -> Callable[[Tensor], Compared]:
+    network = cast(AESc, model).for_inference()
+    return paper_maps(network, options.passes, options.seed, options.kinds)
 
 
-def _dropout_maps(model: nn.Module, images: Tensor, how: Scoring) -> AnomalyMaps:
-    return anomaly_maps(
-        model, images, passes=how.passes, seed=how.seed, device=how.device, progress=how.progress
-    )
+def _residual(difference: Callable[[Tensor, Tensor], Tensor]) -> Comparison:
+    """A residual map alone, by a function of images and reconstructions."""
 
+    def comparison(model: nn.Module, *_: object) -> Callable[[Tensor], Compared]:
+        def compare(batch: Tensor) -> Compared:
+            reconstruction = model(batch)  # B x C x H x W
+            return reconstruction, {"residual": difference(batch, reconstruction)}
 
-def _compared(
-    difference: Callable[[Tensor, Tensor], Tensor],
-) -> Callable[[nn.Module, Tensor, Scoring], AnomalyMaps]:
-    """Maps that compare an image with its reconstruction, in this order."""
+        return compare
 
-    def maps(model: nn.Module, images: Tensor, how: Scoring) -> AnomalyMaps:
-        def compare(batch: Tensor) -> tuple[Tensor, Tensor]:
-            reconstruction = model(batch)
-            return reconstruction, difference(batch, reconstruction)
-
-        return map_batches(model, images, compare, device=how.device, progress=how.progress)
-
-    return maps
+    return comparison
 
 
 def _dissimilarity(images: Tensor, reconstructions: Tensor) -> Tensor:
     return 1 - ssim_map(images, reconstructions)
 
 
-def _restoration_maps(model: nn.Module, images: Tensor, how: Scoring) -> AnomalyMaps:
-    typical = typical_errors(model, how.train, device=how.device)
-    compare = partial(restore_and_map, model, typical=typical)
-    return map_batches(model, images, compare, device=how.device, progress=how.progress)
+def _typical(
+    model: nn.Module, train: Tensor | ImageStream, device: torch.device
+) -> dict[str, Tensor]:
+    # A stream of images is split like a tensor of them.
+    return {"typical": typical_errors(model, cast(Tensor, train), device=device)}
 
 
-def _paper(kind: type[AESc]) -> Callable[[int, int, float, torch.Generator], nn.Module]:
+def _restoration_maps(
+    model: nn.Module, learned: Mapping[str, Tensor], _: ScoringOptions
+) -> Callable[[Tensor], Compared]:
+    def compare(batch: Tensor) -> Compared:
+        restored, errors = restore_and_map(model, batch, learned["typical"].to(batch.device))
+        return restored, {"residual": errors}
+
+    return compare
+
+
+def _paper(kind: type[AESc]) -> Build:
     return lambda channels, _, momentum, generator: kind(
         channels, momentum=momentum, generator=generator
     )
@@ -132,16 +238,27 @@ def _restoration(channels: int, _: int, momentum: float, generator: torch.Genera
     return RestorationNet(channels, momentum=momentum, generator=generator)
 
 
-ERASING = "erasing"
-_PAPER = ("stain", *(name for name in CORRUPTIONS if name != "stain"))
+_STAIN_FIRST = {"stain": CORRUPTIONS["stain"], **CORRUPTIONS}
+_UNCORRUPTED = {"none": CORRUPTIONS["none"]}
+_SIX_HALVINGS = 2**6
 
 METHODS: dict[str, Method] = {
-    "aesc": Method("AESc", _paper(AESc), _dropout_maps, _PAPER),
-    "ae": Method("AE", _paper(AE), _dropout_maps, _PAPER),
-    "ae_l2": Method("AE_L2", _bergmann, _compared(residual_map), ("none",)),
-    "ae_ssim": Method("AE_SSIM", _bergmann, _compared(_dissimilarity), ("none",), loss="ssim"),
+    "aesc": Method("AESc", _paper(AESc), _dropout, _STAIN_FIRST, _SIX_HALVINGS),
+    "ae": Method("AE", _paper(AE), _dropout, _STAIN_FIRST, _SIX_HALVINGS),
+    "ae_l2": Method("AE_L2", _bergmann, _residual(residual_map), _UNCORRUPTED, SMALLEST),
+    "ae_ssim": Method(
+        "AE_SSIM", _bergmann, _residual(_dissimilarity), _UNCORRUPTED, SMALLEST, loss="ssim"
+    ),
     "itae": Method(
-        "ITAE", _restoration, _restoration_maps, (ERASING,), loss="l1", channels=3, norm="l1"
+        "ITAE",
+        _restoration,
+        _restoration_maps,
+        {"erasing": AttributeErasing},
+        2**POOLINGS,
+        loss="l1",
+        channels=3,
+        norm="l1",
+        learn=_typical,
     ),
 }
 """By the name used in configurations and records.

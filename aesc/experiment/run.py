@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import platform
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from aesc.data import Category, image_cache, load_category, resolve_category
-from aesc.data.stream import half_of_memory
-from aesc.device import device_name, resolve_device
-from aesc.errors import InputError
-from aesc.experiment.config import EMBEDDED, PRESETS, RunConfig
-from aesc.experiment.evaluate import evaluate
-from aesc.experiment.methods import LOSSES, METHODS, Scoring, corruption_of
-from aesc.experiment.record import (
-    SCHEMA,
-    Data,
-    Duration,
-    Environment,
-    Method,
-    Record,
-    Training,
-    card,
+from aesc.data import (
+    Category,
+    ReadOptions,
+    check_scorable,
+    image_cache,
+    load_category,
+    resolve_category,
 )
-from aesc.files import check_writable
+from aesc.data.stream import half_of_memory
+from aesc.device import resolve_device
+from aesc.errors import InputError
+from aesc.experiment.config import PRESETS, RunConfig
+from aesc.experiment.evaluation import evaluate
+from aesc.experiment.methods import LOSSES, METHODS, ScoringOptions
+from aesc.files import check_writable, remove_abandoned
 from aesc.noise import Corruption
+from aesc.provenance import environment
+from aesc.records import EMBEDDED, SCHEMA, Data, Duration, MethodRecord, Record, Training
 from aesc.scoring import AnomalyMaps
-from aesc.synthetic import SIZE as EMBEDDED_SIZE
-from aesc.synthetic import category_spec, embedded
+from aesc.synthetic import category_spec
 from aesc.training import History, Trainer, save_tensors
+
+KEEP_CHECKPOINT = "AESC_KEEP_CHECKPOINT"
+"""Environment variable: set where more than the record has to be written before all is done."""
 
 
 class Experiment:
@@ -50,7 +50,8 @@ class Experiment:
         progress: show bars with the time left.
 
     Raises:
-        InputError: an unknown category, a missing folder, or ``out`` that cannot be written to.
+        InputError: an unknown category, a missing folder, ``out`` that cannot be written to, or a
+            record of that name from other data in it.
     """
 
     def __init__(self, config: RunConfig, out: Path | str = "runs", progress: bool = True) -> None:
@@ -63,8 +64,10 @@ class Experiment:
         if config.data == EMBEDDED:
             category_spec(config.category)
         else:
-            resolve_category(config.category, config.data)
+            check_scorable(resolve_category(config.category, config.data))
         check_writable(self.out)
+        remove_abandoned(self.out, f"{config.name}.")
+        self._check_not_taken()
 
     def path(self, suffix: str) -> Path:
         """Path of a file of this run, for example ``path(".json")``."""
@@ -78,35 +81,24 @@ class Experiment:
         changes no result; others are decoded once and kept (`aesc.data.image_cache`).
 
         Raises:
-            InputError: images or masks that cannot be used, or no good and defective test images.
+            InputError: images or masks that cannot be used.
         """
         config = self.config
         with self._timed("data"):
-            folder = config.data
-            if folder == EMBEDDED:
-                # Rendered once at its usual size, and only for larger images anew: smaller ones are
-                # reduced from it, as photographs would be.
-                size = max(config.size, EMBEDDED_SIZE)
-                folder = embedded(size, names=[config.category], progress=self.progress)
-            category = load_category(
-                resolve_category(config.category, folder),
+            folder = config.folder(self.progress)
+            self._quick_fingerprint = config.quick_fingerprint()
+            return load_category(
+                folder,
                 size=config.size,
                 channels=config.channels,
                 seed=config.seed,
-                memory=half_of_memory(self.device),
-                cache=image_cache(),
+                options=ReadOptions(half_of_memory(self.device), image_cache()),
             )
-        if len(set(category.labels.tolist())) < 2:
-            raise InputError(
-                f"{category.root} has no good or no defective test images, so there is nothing to "
-                "evaluate: put them in test/good and test/<defect type>."
-            )
-        return category
 
     @property
     def corruption(self) -> Corruption:
         """What the network learns to undo."""
-        return corruption_of(self.config.corruption)
+        return self.method.corruptions[self.config.corruption]()
 
     @property
     def model(self) -> nn.Module:
@@ -144,11 +136,9 @@ class Experiment:
     def maps(self) -> AnomalyMaps:
         """Reconstructions and anomaly maps of the test images."""
         model, config = self.model, self.config
-        scoring = Scoring(
-            self.category.train, config.passes, config.seed, self.device, self.progress
-        )
+        options = ScoringOptions(config.passes, config.seed, self.device, self.progress)
         with self._timed("scoring"):
-            return self.method.maps(model, self.category.test, scoring)
+            return self.method.maps(model, self.category.test, self.category.train, options)
 
     @cached_property
     def record(self) -> Record:
@@ -162,20 +152,31 @@ class Experiment:
             training=self._training(),
             environment=environment(self.device),
             metrics={
-                kind: evaluate(category, m, self.method.norm) for kind, m in maps.by_kind().items()
+                kind: evaluate(category, m, self.method.norm) for kind, m in maps.maps.items()
             },
             duration=Duration(**{k: round(v, 2) for k, v in self._seconds.items()}),
-            notes=category.notes,
+            notes=" ".join(category.notes),
         )
 
     def run(self) -> Record:
         """Do all steps and write the record.
 
-        The checkpoint goes last: whatever is interrupted before does not train again.
+        The checkpoint goes last: whatever is interrupted before does not train again. Whoever
+        executes a notebook removes it when that is kept as well, and sets `KEEP_CHECKPOINT`.
         """
         self.record.save(self.path(".json"))
-        self.path(".checkpoint").unlink(missing_ok=True)
+        if KEEP_CHECKPOINT not in os.environ:
+            self.path(".checkpoint").unlink(missing_ok=True)
         return self.record
+
+    def _check_not_taken(self) -> None:
+        """Refuse to overwrite the record of a run on other data; see `RunConfig.matches`."""
+        path = self.path(".json")
+        try:
+            record = Record.load(path)
+        except InputError:  # none yet, or a damaged one that will be replaced
+            return
+        self.config.matches(record, str(path))
 
     def _data(self) -> Data:
         category = self.category
@@ -189,11 +190,12 @@ class Experiment:
             test_good=len(category.test) - defective,
             test_defective=defective,
             left_out_of_pixel_scores=int((~category.pixel_scored).sum()),
+            quick_fingerprint=self._quick_fingerprint,
         )
 
-    def _method(self) -> Method:
+    def _method(self) -> MethodRecord:
         config, settings = self.config, self.config.training_settings()
-        return Method(
+        return MethodRecord(
             model=config.model,
             parameters=sum(p.numel() for p in self.model.parameters()),
             corruption=config.corruption,
@@ -230,30 +232,3 @@ class Experiment:
         start = time.perf_counter()
         yield
         self._seconds[step] += time.perf_counter() - start
-
-
-def page_card(**facts: object) -> str:
-    """The reproducibility card of a page without a record: its own facts, device and versions.
-
-    Args:
-        **facts: such as ``seed=0, data="embedded, washer"``.
-    """
-    where = environment(resolve_device())
-    versions = (f"{name} {getattr(where, name)}" for name in ("aesc", "torch", "numpy"))
-    return card(
-        {
-            **facts,
-            "device": where.device,
-            "versions": f"Python {where.python}, {', '.join(versions)}, {where.platform}",
-        }
-    )
-
-
-def environment(device: torch.device) -> Environment:
-    """Versions and device, for a record or a bug report."""
-    return Environment(
-        device=device_name(device),
-        python=platform.python_version(),
-        platform=f"{platform.system()} {platform.machine()}",
-        **{name: version(name) for name in ("aesc", "torch", "numpy", "scipy", "pillow")},
-    )

@@ -13,27 +13,36 @@ Every function raises `aesc.errors.InputError` for empty input, shapes that diff
 NaN or infinite and labels other than 0 and 1; those of maps also for anything but N x H x W.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aesc.metrics._input import check_limit, maps_and_masks, scores_and_labels
+from aesc._checks import image_batch, maps_and_masks, number, same_shape, scores_and_labels
 from aesc.metrics._ranking import Floats, Ranking, polyline, rank, region_weights
+from aesc.metrics.intervals import auroc_interval, standard_error
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "Pro",
     "Roc",
     "aupro",
     "auroc",
+    "auroc_interval",
     "average_precision",
     "f1_max",
     "image_metrics",
     "pixel_metrics",
     "pro_curve",
+    "psnr",
     "roc_curve",
+    "standard_error",
 ]
 
 
@@ -42,9 +51,9 @@ class Roc:
     """A receiver operating characteristic: M points from (0, 0) to (1, 1), joined by lines.
 
     Attributes:
-        false_positive_rate: Share of the good samples at or above the threshold, in [0, 1].
-        true_positive_rate: Share of the defective samples at or above the threshold, in [0, 1].
-        thresholds: Falling scores; the first is infinite (nothing is called defective).
+        false_positive_rate: share of the good samples at or above the threshold, in [0, 1].
+        true_positive_rate: share of the defective samples at or above the threshold, in [0, 1].
+        thresholds: falling scores; the first is infinite (nothing is called defective).
     """
 
     false_positive_rate: Floats
@@ -57,10 +66,10 @@ class Pro:
     """A per-region overlap curve: M points from (0, 0) to (1, 1), joined by lines.
 
     Attributes:
-        false_positive_rate: Share of all defect-free pixels at or above the threshold, in [0, 1].
-        overlap: Share of a defect region at or above the threshold, averaged over the 8-connected
+        false_positive_rate: share of all defect-free pixels at or above the threshold, in [0, 1].
+        overlap: share of a defect region at or above the threshold, averaged over the 8-connected
             regions of all masks, in [0, 1]; a small region counts as much as a large one.
-        thresholds: Falling scores; the first is infinite (nothing is called defective).
+        thresholds: falling scores; the first is infinite (nothing is called defective).
     """
 
     false_positive_rate: Floats
@@ -69,7 +78,7 @@ class Pro:
 
 
 def roc_curve(scores: ArrayLike, labels: ArrayLike) -> Roc:
-    """Trace the exact ROC curve of scores and labels of one common shape.
+    """The exact ROC curve of scores and labels of one common shape.
 
     Points in the middle of a flat stretch, where only good samples are added, are left out: the
     curve and its area are those of all thresholds, with at most two points per defective score. A
@@ -83,7 +92,7 @@ def roc_curve(scores: ArrayLike, labels: ArrayLike) -> Roc:
 
 
 def pro_curve(maps: ArrayLike, masks: ArrayLike) -> Pro:
-    """Trace the exact per-region overlap curve of maps and masks, both N x H x W.
+    """The exact per-region overlap curve of maps and masks, both N x H x W.
 
     Points in the middle of a flat stretch are left out, as in `roc_curve`. Without any defect the
     overlap is NaN throughout, without any defect-free pixel the false-positive rate is.
@@ -94,18 +103,22 @@ def pro_curve(maps: ArrayLike, masks: ArrayLike) -> Pro:
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
-    """Return the area under the ROC curve, in [0, 1]; 0.5 is chance, NaN if one class is absent.
+    """Area under the ROC curve, in [0, 1]; 0.5 is chance, NaN if one class is absent.
 
     It is the share of (defective, good) pairs in which the defective sample scores higher, a tie
     counting one half; the shape is free, so maps with their masks give the value per pixel.
 
     Source: J. Hanley and B. McNeil, The meaning and use of the area under a ROC curve, 1982.
+
+    Example:
+        >>> auroc([0.9, 0.3, 0.4, 0.1], [1, 1, 0, 0])
+        0.75
     """
     return _auroc(rank(*scores_and_labels(scores, labels)))
 
 
 def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
-    """Return precision averaged over the steps of recall, in (0, 1]; NaN if one class is absent.
+    """Precision averaged over the steps of recall, in (0, 1]; NaN if one class is absent.
 
     The sum over distinct thresholds of (gain in recall) x (precision there), without interpolation.
     """
@@ -113,16 +126,23 @@ def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
 
 
 def f1_max(scores: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
-    """Return the best F1 over all thresholds, in (0, 1], and the highest threshold that reaches it.
+    """The best F1 over all thresholds, in (0, 1], and the highest threshold that reaches it.
 
-    The threshold t is a score of the data, to be used as ``score >= t``. Both are NaN if one class
-    is absent.
+    The threshold t is to be used as ``score >= t``. Of all numbers that part the scores in this
+    way it is the one halfway to the next lower score, since a score computed again, in another
+    batch or with other threads, differs in its last digits. Where everything is called defective,
+    it lies below the lowest score by half the distance to the next higher one; where all scores are
+    equal, it is that score. Both numbers are NaN if one class is absent.
+
+    Example:
+        >>> f1_max([0.9, 0.8, 0.4, 0.1], [1, 1, 0, 0])
+        (1.0, 0.6000000000000001)
     """
     return _f1_max(rank(*scores_and_labels(scores, labels)))
 
 
 def aupro(maps: ArrayLike, masks: ArrayLike, limit: float = 0.3) -> float:
-    """Return the area under the per-region overlap curve up to ``limit``, divided by ``limit``.
+    """Area under the per-region overlap curve up to ``limit``, divided by ``limit``.
 
     The curve of `pro_curve` is integrated by the trapezoid and interpolated linearly at ``limit``,
     a false-positive rate in (0, 1]. The result is in [0, 1], or NaN where no pixel is defective or
@@ -133,12 +153,12 @@ def aupro(maps: ArrayLike, masks: ArrayLike, limit: float = 0.3) -> float:
     Raises:
         InputError: also for a limit outside (0, 1].
     """
-    check_limit(limit)
+    number("limit", limit, 0, 1, above=True)
     return _aupro(_rank_pixels(*maps_and_masks(maps, masks), limit), limit)
 
 
 def image_metrics(scores: ArrayLike, labels: ArrayLike) -> dict[str, float | None]:
-    """Return ``auroc``, ``average_precision``, ``f1_max`` and ``f1_threshold`` from one sort.
+    """``auroc``, ``average_precision``, ``f1_max`` and ``f1_threshold`` from one sort.
 
     The values are those of the single functions, with None in place of NaN.
     """
@@ -146,7 +166,7 @@ def image_metrics(scores: ArrayLike, labels: ArrayLike) -> dict[str, float | Non
 
 
 def pixel_metrics(maps: ArrayLike, masks: ArrayLike, limit: float = 0.3) -> dict[str, float | None]:
-    """Return the metrics of `image_metrics` per pixel, and ``aupro``, from one sort.
+    """The metrics of `image_metrics` per pixel, and ``aupro``, from one sort.
 
     Maps and masks are N x H x W. The values are those of the single functions, with None in place
     of NaN.
@@ -154,9 +174,34 @@ def pixel_metrics(maps: ArrayLike, masks: ArrayLike, limit: float = 0.3) -> dict
     Raises:
         InputError: also for a limit outside (0, 1].
     """
-    check_limit(limit)
+    number("limit", limit, 0, 1, above=True)
     ranking = _rank_pixels(*maps_and_masks(maps, masks))
     return {**_summary(ranking), "aupro": _or_none(_aupro(ranking, limit))}
+
+
+def psnr(reconstructions: Tensor, images: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of each image, in decibels; higher is closer.
+
+    Args:
+        reconstructions: B x C x H x W, in [0, 1].
+        images: what they should be, of the same shape.
+
+    Returns:
+        B values, -10 log10 of the mean squared error, on the device of the images. Errors below
+        1e-10 count as 1e-10, so that equal images have 100 dB.
+
+    Raises:
+        InputError: other than four axes, whole numbers, or shapes that differ.
+
+    Example:
+        >>> import torch
+        >>> psnr(torch.full((1, 1, 4, 4), 0.6), torch.full((1, 1, 4, 4), 0.5))
+        tensor([20.0000])
+    """
+    image_batch(reconstructions, name="reconstructions")
+    same_shape(reconstructions, images, ("reconstructions", "images"))
+    error = (reconstructions - images).square().flatten(1).mean(1)  # B
+    return -10 * error.clamp(min=1e-10).log10()
 
 
 def _rank_pixels(
@@ -196,7 +241,7 @@ def _f1_max(ranking: Ranking) -> tuple[float, float]:
         return math.nan, math.nan
     f1 = 2 * ranking.hits / (ranking.hits + ranking.reached + ranking.positives)
     best = int(np.argmax(f1))
-    return float(f1[best]), float(ranking.thresholds[best])
+    return float(f1[best]), float(ranking.cuts[best])
 
 
 def _pro(ranking: Ranking) -> Pro:

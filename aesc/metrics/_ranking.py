@@ -30,9 +30,11 @@ class Ranking:
     """Counts at the K distinct scores of the defective samples, highest score first.
 
     Attributes:
-        positives: Number of defective samples.
-        negatives: Number of good samples.
-        thresholds: The K scores.
+        positives: number of defective samples.
+        negatives: number of good samples.
+        thresholds: the K scores.
+        cuts: for each of them a number that parts the samples in the same way, halfway to the next
+            lower score. Below the lowest score of all, as far as half the way to the next higher.
         hits: K counts of defective samples scoring at least the threshold.
         above: K counts of good samples scoring more than the threshold.
         reached: K counts of good samples scoring at least the threshold.
@@ -45,6 +47,7 @@ class Ranking:
     positives: int
     negatives: int
     thresholds: Floats
+    cuts: Floats
     hits: Counts
     above: Counts
     reached: Counts
@@ -61,13 +64,13 @@ def rank(
     """Sort once and count.
 
     Args:
-        scores: of any shape.
+        scores: scores of all samples, of any shape.
         positive: the same shape, True on the defective samples.
         weights: one number for each True of ``positive``, in order.
         limit: false-positive rate up to which the ranking is used. What lies beyond it still does,
-            but ``above``, ``reached`` and ``corners`` may be wrong there.
+            but ``above``, ``reached``, ``corners`` and ``cuts`` may be wrong there.
     """
-    negatives = positive.size - np.count_nonzero(positive)
+    negatives = positive.size - int(np.count_nonzero(positive))
     good = _highest(scores, ~positive, int(limit * negatives) + 2)
     good.sort()
     values = scores[positive]
@@ -78,13 +81,15 @@ def rank(
     ends = np.append(np.flatnonzero(values[1:] != values[:-1]), values.size - 1)[: values.size]
     thresholds = values[ends]
     higher = np.searchsorted(good, thresholds, side="right")
+    lower = np.searchsorted(good, thresholds, side="left")
     return Ranking(
         positives=values.size,
         negatives=negatives,
         thresholds=thresholds.astype(np.float64),
+        cuts=_cuts(thresholds.astype(np.float64), good, lower, higher),
         hits=ends + 1,
         above=good.size - higher,
-        reached=good.size - np.searchsorted(good, thresholds, side="left"),
+        reached=good.size - lower,
         corners=_corners(good, higher),
         overlap=np.empty(0) if weights is None else _cumulated(weights[order], ends),
     )
@@ -106,7 +111,12 @@ def polyline(ranking: Ranking, heights: NDArray[Any]) -> tuple[Counts, Floats, F
 
 
 def region_weights(masks: NDArray[np.bool_]) -> Floats:
-    """Give each defect pixel, in reading order, one over the size of its 8-connected region."""
+    """One over the size of its 8-connected region for each defect pixel, in reading order.
+
+    Example:
+        >>> region_weights(np.array([[[1, 1, 0, 1], [0, 0, 0, 0]]], dtype=bool))
+        array([0.5, 0.5, 1. ])
+    """
     weights = [np.empty(0)]
     for mask in masks:
         if mask.any():
@@ -133,6 +143,27 @@ def _highest(
         if kept.size >= count:
             return kept
     return scores[good]
+
+
+def _cuts(thresholds: Floats, good: NDArray[np.floating], lower: Counts, higher: Counts) -> Floats:
+    """Halfway from each threshold to the next lower score; see `Ranking`.
+
+    Args:
+        thresholds: K falling scores of defective samples.
+        good: scores of good samples, rising.
+        lower: K counts of good samples scoring less than the threshold.
+        higher: K counts of good samples scoring at most the threshold.
+    """
+    if thresholds.size == 0:
+        return thresholds
+    below = np.append(thresholds[1:], -np.inf)
+    some = lower > 0
+    below[some] = np.maximum(below[some], good[lower[some] - 1])
+    if below[-1] == -np.inf:  # the lowest score of all: step down by half the gap above it
+        nearest = np.append(good[higher[-1] :][:1], thresholds[-2:-1])
+        below[-1] = 2 * thresholds[-1] - nearest.min() if nearest.size else thresholds[-1]
+    cuts = thresholds / 2 + below / 2
+    return np.where(cuts > below, cuts, thresholds)  # neighbours among the floats have no middle
 
 
 def _corners(good: NDArray[np.floating], higher: Counts) -> Floats:

@@ -1,10 +1,15 @@
 """Corruptions: what is put on good training images for the network to remove.
 
->>> corrupted, mask = Stain()(images, torch.Generator().manual_seed(0))
+Example:
+    >>> import torch
+    >>> images = torch.full((2, 1, 64, 64), 0.5)
+    >>> corrupted, mask = Stain()(images, torch.Generator().manual_seed(0))
+    >>> corrupted.shape, mask.flatten(1).sum(1)  # pixels of each stain
+    (torch.Size([2, 1, 64, 64]), tensor([80,  8]))
 """
 
-from aesc.errors import InputError
-from aesc.noise.base import Corruption
+from aesc._checks import choice
+from aesc.noise.base import Corruption, normal, uniform
 from aesc.noise.marks import Drops, Gaussian, NoCorruption, Scratch
 from aesc.noise.mix import Mix, Mix1, Mix2
 from aesc.noise.outline import closed_curve, ellipse_points, fill, sort_by_polar_angle
@@ -27,10 +32,12 @@ def corruption(name: str) -> Corruption:
 
     Raises:
         InputError: unknown name; the message lists the known ones.
+
+    Example:
+        >>> corruption("gaussian")
+        Gaussian(sigma=0.1)
     """
-    if name not in CORRUPTIONS:
-        raise InputError(f"Unknown corruption {name!r}: choose one of {', '.join(CORRUPTIONS)}.")
-    return CORRUPTIONS[name]()
+    return CORRUPTIONS[choice("corruption", name, CORRUPTIONS)]()
 
 
 __all__ = [
@@ -48,5 +55,7 @@ __all__ = [
     "corruption",
     "ellipse_points",
     "fill",
+    "normal",
     "sort_by_polar_angle",
+    "uniform",
 ]

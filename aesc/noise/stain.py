@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from aesc.noise.base import GREY, Corruption, Range, Window, check_number, check_range, few, uniform
+from aesc._checks import interval, number, whole
+from aesc.noise.base import GREY, Corruption, Range, tensor_like, uniform
 from aesc.noise.outline import closed_curve, ellipse_points, fill, sort_by_polar_angle
+from aesc.noise.window import Window
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,13 @@ class Stain(Corruption):
 
     Raises:
         InputError: a parameter outside its range.
+
+    Example:
+        >>> images = torch.ones(1, 1, 32, 32)
+        >>> stain = Stain(semi_axis=(0.1, 0.1), irregularity=(0.0, 0.0))  # a disc
+        >>> _, mask = stain(images, torch.Generator().manual_seed(0))
+        >>> int(mask.sum()), round(math.pi * 3.2**2, 1)  # its pixels and its area
+        (32, 32.2)
     """
 
     semi_axis: Range = (0.01, 0.12)
@@ -43,22 +52,23 @@ class Stain(Corruption):
     border: float = 0.0
 
     def __post_init__(self) -> None:
-        check_range("semi_axis", self.semi_axis, 0.001, 0.5)
-        check_range("irregularity", self.irregularity, 0.0, 1.0)
-        check_number("points", self.points, 3, 1000)
-        check_range("grey", self.grey, 0.0, 1.0)
-        check_number("grain", self.grain, 0.0, 1.0)
-        check_number("border", self.border, 0.0, 1.0)
+        interval("semi_axis", self.semi_axis, 0.001, 0.5)
+        interval("irregularity", self.irregularity, 0.0, 1.0)
+        whole("points", self.points, 3, 1000)
+        interval("grey", self.grey, 0.0, 1.0)
+        number("grain", self.grain, 0.0, 1.0)
+        number("border", self.border, 0.0, 1.0)
 
-    def _apply(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def apply(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """One stain in each image."""
         semi_axes, centre, outline = self.draw(images, generator)
         window = Window(images, centre, self._reach(min(images.shape[2:])))
         local_centre = window.local(centre)
-        inside = fill(outline + local_centre.unsqueeze(1), *window.shape)
+        inside = fill(outline + local_centre.unsqueeze(1), *window.shape)  # B x h x w
         # A stain smaller than a pixel still marks the pixel that it lies in.
         rows, columns = window.grid()
-        nearest = local_centre.round().view(-1, 2, 1, 1)
-        opacity = inside | ((rows == nearest[:, 0]) & (columns == nearest[:, 1]))
+        nearest = local_centre.round().view(-1, 2, 1, 1)  # B x 2 x 1 x 1
+        opacity = inside | ((rows == nearest[:, 0]) & (columns == nearest[:, 1]))  # B x h x w
         if self.border > 0:
             opacity = self._blur(opacity.to(images.dtype), semi_axes.amax(1), min(images.shape[2:]))
         grey = uniform((len(images),), self.grey, generator, images)
@@ -76,15 +86,14 @@ class Stain(Corruption):
         low, high = self.semi_axis
         semi_axes = uniform((batch, 2), (low * side, high * side), generator, images)
         rotation = uniform((batch,), (0.0, 2 * math.pi), generator, images)
-        points = ellipse_points(semi_axes, rotation, self.points)
-        reach = uniform((batch, 1, 1), self.irregularity, generator, images) * semi_axes.mean(
-            1
-        ).view(-1, 1, 1)
+        points = ellipse_points(semi_axes, rotation, self.points)  # B x points x 2
+        size = semi_axes.mean(1).view(-1, 1, 1)  # B x 1 x 1
+        reach = uniform((batch, 1, 1), self.irregularity, generator, images) * size
         points = points + reach * uniform((batch, self.points, 2), (-1.0, 1.0), generator, images)
-        outline = closed_curve(sort_by_polar_angle(points))
+        outline = closed_curve(sort_by_polar_angle(points))  # B x V x 2
         # The ellipse lies inside the image, as in the authors' code.
-        margin = semi_axes.amax(1, keepdim=True)
-        sides = few((height - 1, width - 1), margin)
+        margin = semi_axes.amax(1, keepdim=True)  # B x 1
+        sides = tensor_like((height - 1, width - 1), margin)
         centre = margin + uniform((batch, 2), (0.0, 1.0), generator, images) * (sides - 2 * margin)
         return semi_axes, centre, outline
 
@@ -98,9 +107,9 @@ class Stain(Corruption):
         radius = math.ceil(3 * self.border * self.semi_axis[1] * side)
         sigma = (self.border * larger_axis).clamp(min=1e-3).view(-1, 1)
         offset = torch.arange(-radius, radius + 1, device=opacity.device, dtype=opacity.dtype)
-        kernel = torch.softmax(-0.5 * (offset / sigma) ** 2, dim=1)
+        kernel = torch.softmax(-0.5 * (offset / sigma) ** 2, dim=1)  # B x taps
         images, taps = kernel.shape
-        blurred = opacity.unsqueeze(0)
+        blurred = opacity.unsqueeze(0)  # 1 x B x h x w: each image is a channel with its own kernel
         blurred = functional.conv2d(
             blurred, kernel.view(images, 1, taps, 1), padding=(radius, 0), groups=images
         )
@@ -108,5 +117,5 @@ class Stain(Corruption):
             blurred, kernel.view(images, 1, 1, taps), padding=(0, radius), groups=images
         )
         # Below half a grey level of 255 nothing would be seen: the mask ends there.
-        blurred = blurred.squeeze(0).clamp(0, 1)
+        blurred = blurred.squeeze(0).clamp(0, 1)  # B x h x w
         return torch.where(blurred < 0.5 / 255, torch.zeros_like(blurred), blurred)

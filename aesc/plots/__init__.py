@@ -13,7 +13,7 @@ Input that cannot be drawn raises `aesc.errors.InputError`, before any figure is
 """
 
 from aesc.plots._style import style
-from aesc.plots.charts import agreement, heat_table, lines
+from aesc.plots.charts import heat_table, lines
 from aesc.plots.dumbbells import dumbbells
 from aesc.plots.evaluation import curves, histograms, per_defect_bars
 from aesc.plots.explorer import explorer
@@ -22,12 +22,12 @@ from aesc.plots.network import Stage, network
 from aesc.plots.outlines import Outline, outlines
 from aesc.plots.overlays import overlays
 from aesc.plots.pixels import pixel_histograms
+from aesc.plots.ranked import named_points, ranked_cells
 from aesc.plots.training import learning_curves
 
 __all__ = [
     "Outline",
     "Stage",
-    "agreement",
     "corruption_figure",
     "curves",
     "detections",
@@ -38,11 +38,13 @@ __all__ = [
     "histograms",
     "learning_curves",
     "lines",
+    "named_points",
     "network",
     "outlines",
     "overlay",
     "overlays",
     "per_defect_bars",
     "pixel_histograms",
+    "ranked_cells",
     "style",
 ]

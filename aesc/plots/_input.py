@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aesc._checks import as_array
 from aesc.errors import InputError
-from aesc.metrics._input import as_array
 
 # Resizing may overshoot by a rounding error; anything more is a mistake of scale.
 _SLACK = 1e-6

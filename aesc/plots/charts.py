@@ -1,4 +1,4 @@
-"""Charts of numbers: lines, tables as heat maps, and agreement of two columns."""
+"""Charts of numbers: lines, and tables as heat maps."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,13 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterSciNotation, NullFormatter
 from numpy.typing import ArrayLike
 
+from aesc._checks import as_array
 from aesc.errors import InputError
-from aesc.metrics._input import as_array
 from aesc.plots._style import (
-    BLUE,
     FAINT,
     SMALL,
-    VERMILION,
     WIDTH,
     counted,
     finish,
@@ -74,7 +72,7 @@ def lines(
         axes.grid(True)
         if log:
             axes.set(xscale="log", yscale="log")
-            axes.xaxis.set_major_locator(FixedLocator(places))
+            axes.xaxis.set_major_locator(FixedLocator(list(places)))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.yaxis.set_major_formatter(_PlainLog(labelOnlyBase=False))
@@ -129,43 +127,3 @@ def heat_table(
                 )  # fmt: skip
         figure.colorbar(picture, label=label)
         return finish(figure, f"{label} as a table: {listed(rows)} against {listed(columns)}.")
-
-
-def agreement(
-    published: Sequence[float], ours: Sequence[float], names: Sequence[str], label: str
-) -> Figure:
-    """Draw our numbers against published ones; on the diagonal they are equal.
-
-    Args:
-        published: N numbers.
-        ours: N numbers.
-        names: N names, written beside the points.
-        label: what the numbers are.
-
-    Raises:
-        InputError: lists of different or no length.
-    """
-    if not len(names) or not len(published) == len(ours) == len(names):
-        raise InputError("Give as many published numbers, numbers of ours and names, one at least.")
-    low = min(*published, *ours) - 0.03
-    high = max(*published, *ours) + 0.03
-    with style():
-        figure, grid = new_figure(1, 1, (5.2, 5.0))
-        axes = grid[0, 0]
-        axes.plot([low, high], [low, high], **FAINT, zorder=1, label="equal")
-        for x, y, name in zip(published, ours, names, strict=True):
-            axes.plot(x, y, "o", color=BLUE if y >= x else VERMILION)
-            left = x > (low + high) / 2
-            axes.annotate(
-                name.replace("_", " "), (x, y), xytext=(-6 if left else 6, 5 if y >= x else -11),
-                textcoords="offset points", ha="right" if left else "left", fontsize=SMALL,
-            )  # fmt: skip
-        axes.set(xlabel=f"{label}, published", ylabel=f"{label}, ours")
-        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-        axes.grid(True)
-        above = sum(y >= x for x, y in zip(published, ours, strict=True))
-        return finish(
-            figure,
-            f"{label}, ours against published, {counted(len(names), 'point')}; "
-            f"{above} of them on or above the diagonal of equality.",
-        )

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from aesc._checks import as_array
 from aesc.errors import InputError
-from aesc.metrics._input import as_array
 from aesc.plots._style import (
     BLUE,
     FAINT,

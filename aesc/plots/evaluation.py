@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from aesc._checks import scores_and_labels
 from aesc.errors import InputError
 from aesc.metrics import aupro, auroc, pro_curve, roc_curve
-from aesc.metrics._input import scores_and_labels
 from aesc.plots._style import (
     BLACK,
     BLUE,

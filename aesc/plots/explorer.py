@@ -108,7 +108,7 @@ def _picture(figure: Figure) -> str:
     """A figure as an HTML image of few colours, with its label; the figure is closed."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    label = html.escape(figure.get_label())
+    label = html.escape(str(figure.get_label()))
     plt.close(figure)
     buffer.seek(0)
     small = io.BytesIO()

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
+from aesc._checks import as_array
 from aesc.errors import InputError
-from aesc.metrics._input import as_array
 from aesc.plots._input import check_titles, image_batch, map_batch
 from aesc.plots._style import (
     MAP_COLOURS,

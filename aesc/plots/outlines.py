@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from aesc._checks import as_array
 from aesc.errors import InputError
-from aesc.metrics._input import as_array
 from aesc.plots._style import (
     BLUE,
     SMALL,

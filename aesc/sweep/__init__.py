@@ -1,37 +1,19 @@
-"""Many runs: planned, executed with papermill on all cores or a cluster, and put into tables."""
+"""Many runs: planned, and executed with papermill on all cores or a cluster."""
 
 from aesc.sweep.cluster import connect, from_specification
 from aesc.sweep.notebook import execute, run_notebook
-from aesc.sweep.plan import plan
-from aesc.sweep.render import FORMATS, render
-from aesc.sweep.run import Outcome, sweep
-from aesc.sweep.schedule import Schedule, simulate
-from aesc.sweep.store import Store
-from aesc.sweep.table import (
-    METRICS,
-    comparison_table,
-    environment_notes,
-    full_length,
-    paper_table,
-    results_table,
-)
+from aesc.sweep.planning import check_categories, plan
+from aesc.sweep.running import Outcome, sweep
+from aesc.sweep.simulation import Schedule, simulate
 
 __all__ = [
-    "FORMATS",
-    "METRICS",
     "Outcome",
     "Schedule",
-    "Store",
-    "comparison_table",
+    "check_categories",
     "connect",
-    "environment_notes",
     "execute",
     "from_specification",
-    "full_length",
-    "paper_table",
     "plan",
-    "render",
-    "results_table",
     "run_notebook",
     "simulate",
     "sweep",

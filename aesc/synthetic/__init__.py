@@ -12,6 +12,7 @@ from aesc.synthetic.generate import (
     Counts,
     category_spec,
     embedded,
+    good_images,
     render_category,
     render_image,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Spec",
     "category_spec",
     "embedded",
+    "good_images",
     "render_category",
     "render_image",
 ]

@@ -4,7 +4,6 @@ Every image has a random generator of its own, so any of them can be rendered al
 of work does not matter. ``AESC_CACHE`` in the environment moves the cache folder.
 """
 
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,13 +15,14 @@ import PIL.Image
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from aesc._checks import whole
 from aesc.errors import InputError
-from aesc.files import cache_folder
+from aesc.files import cache_folder, scratch_folder
 from aesc.synthetic.objects import OBJECTS
 from aesc.synthetic.spec import Image, Mask, Spec
 from aesc.synthetic.textures import TEXTURES
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the generator's output changes, so that no stale cache is read."""
 
 CATEGORIES: dict[str, Spec] = {spec.name: spec for spec in (*TEXTURES, *OBJECTS)}
@@ -34,7 +34,8 @@ SIZE = 128
 MIN_SIZE = 32
 """Smallest side in pixels at which the categories can still be told from a blur."""
 
-Split = Literal["train", "test"]
+Split = Literal["train", "test", "fresh"]
+"""``fresh`` images are in no folder: see :func:`good_images`."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,36 @@ def render_image(
     return spec.render(np.random.default_rng(np.random.SeedSequence(entropy)), size, defect)
 
 
+def good_images(name: str, count: int, size: int = SIZE, seed: int = 0) -> NDArray[np.float32]:
+    """Fresh good images of a category, as many as asked for.
+
+    They are drawn like those of the data set but are none of them, whatever the seed, so a decision
+    such as a threshold can be taken or tried on them. The first images do not depend on ``count``.
+    Values are rounded to 8 bits, as in the files of the data set.
+
+    Args:
+        name: the embedded category.
+        count: number of images.
+        size: side of the images in pixels.
+        seed: images of another seed are other images.
+
+    Returns:
+        ``count x size x size x 3``, values in [0, 1].
+
+    Raises:
+        InputError: an unknown category, a count below 1, a size below 32 or a negative seed.
+
+    Example:
+        >>> images = good_images("wood", count=2, size=32)
+        >>> images.shape, bool((images[0] == good_images("wood", 1, 32)[0]).all())
+        ((2, 32, 32, 3), True)
+    """
+    images = [
+        render_image(name, "fresh", None, i, size, seed)[0] for i in range(whole("count", count))
+    ]
+    return (np.rint(np.stack(images) * 255) / 255).astype(np.float32)
+
+
 def render_category(
     name: str,
     folder: str | Path,
@@ -90,12 +121,25 @@ def render_category(
     _check(size, seed)
     if target.exists():
         raise InputError(f"{target} already exists: remove it or choose another folder.")
+    _render_to(target, spec, size, seed, counts, on_image)
+    return target
+
+
+def _render_to(
+    target: Path,
+    spec: Spec,
+    size: int,
+    seed: int,
+    counts: Counts,
+    on_image: Callable[[], object] | None,
+) -> None:
+    """Write a category, whole or not at all; one that another process wrote meanwhile stays."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as scratch:
-            part = Path(scratch) / name
+        with scratch_folder(target) as scratch:
+            part = scratch / spec.name  # made here because the temporary folder is closed to others
             for split, defect, index in _plan(spec, counts):
-                image, mask = render_image(name, split, defect, index, size, seed)
+                image, mask = render_image(spec.name, split, defect, index, size, seed)
                 _write(part, split, defect, index, image, mask)
                 if on_image is not None:
                     on_image()
@@ -105,7 +149,6 @@ def render_category(
             f"Cannot write {target} ({error.strerror or error}): choose a folder you can write to, "
             "for the cache by setting AESC_CACHE."
         ) from error
-    return target
 
 
 def embedded(
@@ -130,7 +173,7 @@ def embedded(
     silent = not (progress and missing)
     with tqdm(total=total, unit="image", desc="embedded data", disable=silent) as bar:
         for spec in missing:
-            render_category(spec.name, root, size, seed, COUNTS, on_image=bar.update)
+            _render_to(root / spec.name, spec, size, seed, COUNTS, bar.update)
     return root
 
 
@@ -143,10 +186,8 @@ def category_spec(name: str) -> Spec:
 
 
 def _check(size: int, seed: int) -> None:
-    if size < MIN_SIZE:
-        raise InputError(f"Size {size} is too small: choose at least {MIN_SIZE} pixels.")
-    if seed < 0:
-        raise InputError(f"Seed {seed} is negative: choose 0 or more.")
+    whole("size", size, MIN_SIZE)
+    whole("seed", seed, 0)
 
 
 def _plan(spec: Spec, counts: Counts) -> Iterator[tuple[Split, str | None, int]]:

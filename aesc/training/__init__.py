@@ -1,7 +1,15 @@
 """Training a network to undo a corruption of good images."""
 
-from aesc.training.checkpoint import Checkpoint, save_tensors
+from aesc.training.checkpoint import Checkpoint, DamagedFileError, load_tensors, save_tensors
 from aesc.training.loop import Trainer
 from aesc.training.settings import History, TrainingSettings
 
-__all__ = ["Checkpoint", "History", "Trainer", "TrainingSettings", "save_tensors"]
+__all__ = [
+    "Checkpoint",
+    "DamagedFileError",
+    "History",
+    "Trainer",
+    "TrainingSettings",
+    "load_tensors",
+    "save_tensors",
+]

@@ -1,8 +1,10 @@
-"""Everything a training needs to go on, in one safetensors file: nothing is ever unpickled."""
+"""Everything a training needs to resume, in one safetensors file: nothing is ever unpickled."""
 
 from __future__ import annotations
 
 import json
+import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,27 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from aesc._checks import one_line, quoted
 from aesc.errors import InputError
 from aesc.files import whole_file
 
-FORMAT = "aesc-checkpoint-1"
+FORMAT = "aesc-checkpoint-2"
+
+_CHECKSUM = "crc32"
+"""Entry of a file's metadata: checksum of everything else in it, against accidents, not forgery."""
+
+
+class DamagedFileError(InputError):
+    """A file whose content is not what was written: cut short, or changed on the disk.
+
+    Args:
+        path: the file.
+        reason: how that shows, without a full stop.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is damaged ({reason}): delete it.")
+        self.reason = reason
 
 
 @dataclass
@@ -23,11 +42,18 @@ class Checkpoint:
     """State after a finished epoch.
 
     Attributes:
-        identity: what the training is of (network, corruption, settings, seed, data, device); a
-            training resumes only from a checkpoint of the same identity.
+        identity: the training that the state belongs to (network, corruption, settings, seed, data,
+            device); a training resumes only from a checkpoint of the same identity.
         tensors: weights now (``model.``), best weights (``best.``), moments of Adam
             (``optimizer.``) and the random generator's state.
         numbers: epoch, history, scheduler, scaler: whatever JSON can hold.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "a.checkpoint")
+        >>> Checkpoint({"seed": 0}, {"model.bias": torch.zeros(2)}, {"epoch": 3}).save(path)
+        >>> Checkpoint.load(path).part("model")
+        {'bias': tensor([0., 0.])}
     """
 
     identity: dict[str, Any]
@@ -57,37 +83,60 @@ class Checkpoint:
         """Read a checkpoint.
 
         Raises:
-            InputError: the file is missing, damaged, or not a checkpoint of this format.
+            DamagedFileError: the content is not what was written, or was never a checkpoint.
+            InputError: the file is missing, cannot be read, or has the format of another version.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if metadata.get("format") == FORMAT:
-                identity, numbers = (json.loads(metadata[k]) for k in ("identity", "numbers"))
-                return cls(identity, tensors, numbers)
-        except FileNotFoundError as error:
-            raise InputError(f"There is no checkpoint {path}: check the path.") from error
-        except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+        tensors, metadata = load_tensors(path)
+        if metadata.get("format") != FORMAT:
             raise InputError(
-                f"Checkpoint {path} is damaged ({error}): delete it to train from the start."
-            ) from error
-        raise InputError(
-            f"{path} is not a checkpoint of this version: delete it or choose another."
-        )
+                f"{path} is not a checkpoint of this version: delete it or choose another."
+            )
+        identity, numbers = (json.loads(metadata[name]) for name in ("identity", "numbers"))
+        return cls(identity, tensors, numbers)
+
+    @classmethod
+    def find(cls, path: Path) -> Checkpoint | None:
+        """The checkpoint to resume from; None where a training has to start from the beginning.
+
+        That is where there is no file, or a damaged one, of which a warning tells.
+
+        Raises:
+            InputError: the file cannot be read, or has the format of another version.
+        """
+        if not path.exists():
+            return None
+        try:
+            return cls.load(path)
+        except DamagedFileError as error:
+            warnings.warn(
+                f"Checkpoint {path} is damaged ({error.reason}): the training starts from the "
+                "beginning.",
+                stacklevel=3,
+            )
+            return None
 
     def check(self, identity: dict[str, Any], path: Path) -> None:
-        """Raise InputError, naming what differs, unless the checkpoint is of that identity."""
+        """Refuse to resume another training.
+
+        Raises:
+            InputError: the identity differs; the sentence names what.
+        """
         for key, value in identity.items():
             if self.identity.get(key) != value:
                 raise InputError(
-                    f"Checkpoint {path} is of another training ({key} is {self.identity.get(key)}, "
-                    f"now {value}): delete it or choose another folder."
+                    f"Checkpoint {path} belongs to another training ({key} is "
+                    f"{quoted(self.identity.get(key))}, now {quoted(value)}): delete it or choose "
+                    "another folder."
                 )
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     """Write tensors, from any device, as one safetensors file, whole or not at all.
+
+    Args:
+        tensors: by name.
+        path: where to.
+        metadata: text to go with them; a checksum of everything is added.
 
     Raises:
         InputError: the folder cannot be written to, or the disk is full.
@@ -95,9 +144,48 @@ def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str
     copies = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     with whole_file(path) as temporary:
         try:
-            save_file(copies, temporary, metadata)
+            save_file(copies, temporary, {**metadata, _CHECKSUM: _checksum(copies, metadata)})
         except SafetensorError as error:
             raise OSError(str(error)) from error
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors, on the CPU, and metadata that `save_tensors` wrote.
+
+    Raises:
+        DamagedFileError: the content is not what was written, or another program wrote it.
+        InputError: the file is missing or cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "w.safetensors")
+        >>> save_tensors({"weight": torch.ones(2)}, path, {"epoch": "3"})
+        >>> load_tensors(path)
+        ({'weight': tensor([1., 1.])}, {'epoch': '3'})
+    """
+    try:
+        with open(path, "rb"):  # the reader below calls every failure alike
+            pass
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path}: check the path.") from error
+    except OSError as error:
+        raise InputError(f"Cannot read {path} ({one_line(error)}): check the path.") from error
+    except Exception as error:  # damaged bytes make the reader raise anything
+        raise DamagedFileError(path, one_line(error)) from error
+    if metadata.pop(_CHECKSUM, None) != _checksum(tensors, metadata):
+        raise DamagedFileError(path, "its checksum is wrong")
+    return tensors, metadata
+
+
+def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    value = zlib.crc32(json.dumps(metadata, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)
+        value = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, value)
+    return f"{value:08x}"
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

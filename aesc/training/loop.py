@@ -17,11 +17,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from aesc._checks import image_batch, whole
 from aesc.data.stream import ImageStream, batches_of
 from aesc.errors import InputError, TrainingError
+from aesc.metrics import psnr
 from aesc.noise import Corruption
 from aesc.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
 from aesc.training.settings import History, TrainingSettings
+
+
+def mse_loss(reconstructions: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error over all pixels, whatever the corruption changed."""
+    return functional.mse_loss(reconstructions, clean)
 
 
 class Trainer:
@@ -31,21 +38,34 @@ class Trainer:
     an epoch.
 
     Args:
-        model: trained in place, on ``device``. Its ``config`` says what it was built with.
+        model: the network; it is trained in place and moved to ``device``. Its ``config`` says what
+            it was built with.
         train: N x C x H x W good images in [0, 1], or a stream of them, which trains to the same
             weights.
         validation: M x C x H x W good images that are never trained on. They are corrupted once,
             by the seed, so that the PSNR of two epochs can be compared.
         corruption: what the network learns to undo.
-        settings: the schedule.
-        seed: of the order of the images and of the corruption.
-        loss: of reconstructions and clean images (B x C x H x W twice) to a number to minimise.
-        device: cpu, cuda or mps. On cuda, mixed precision is used.
-        checkpoint: file written after each epoch and resumed from when it exists.
+        settings: the schedule; by default the published one.
+        seed: seed of the order of the images and of the corruption.
+        loss: function of reconstructions, clean images (B x C x H x W twice) and the mask of the
+            corruption (B x 1 x H x W) to a number to minimise.
+        device: where to compute: cpu, cuda or mps. On cuda, mixed precision is used.
+        checkpoint: file written after each epoch and resumed from when it exists. Of a damaged one
+            a warning tells, and the training starts from the beginning.
 
     Raises:
-        InputError: no training or no validation image, or a checkpoint that is damaged or of
-            another training.
+        InputError: no training or no validation image, images of another kind than B x C x H x W
+            floating point, a negative seed, or a checkpoint of another training or version.
+
+    Example:
+        >>> from aesc.model import AESc
+        >>> from aesc.noise import Stain
+        >>> images = torch.full((6, 1, 32, 32), 0.5)
+        >>> model = AESc(depth=3, width=4, generator=torch.Generator().manual_seed(0))
+        >>> settings = TrainingSettings(epochs=2, batches=3, batch_size=2)
+        >>> history = Trainer(model, images[:4], images[4:], Stain(), settings).run(progress=False)
+        >>> len(history.loss)
+        2
     """
 
     def __init__(
@@ -57,24 +77,27 @@ class Trainer:
         settings: TrainingSettings | None = None,
         *,
         seed: int = 0,
-        loss: Callable[[Tensor, Tensor], Tensor] = functional.mse_loss,
+        loss: Callable[[Tensor, Tensor, Tensor], Tensor] = mse_loss,
         device: torch.device | str = "cpu",
         checkpoint: Path | None = None,
     ) -> None:
-        if len(train) == 0 or len(validation) == 0:
-            raise InputError(
-                f"Training needs at least one training and one validation image, not {len(train)} "
-                f"and {len(validation)}: add good images."
-            )
+        if isinstance(train, Tensor):
+            image_batch(train, name="train")
+        image_batch(validation, name="validation")
+        for name, images in {"train": train, "validation": validation}.items():
+            if len(images) == 0:
+                raise InputError(f"{name} is empty: give at least one good image.")
+        whole("seed", seed, 0)
         self.device = torch.device(device)
         self.settings = settings or TrainingSettings()
         self.corruption = corruption
         self.loss = loss
         self.checkpoint = checkpoint
         # Without a checkpoint nobody asks, and hashing the images takes time.
-        self.identity = {} if checkpoint is None else self._identity(model, train, seed)
+        self.identity = {} if checkpoint is None else self._identity(model, train, validation, seed)
         # Channels-last is the layout in which the convolutions of small feature maps run fastest.
-        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.model = model.to(self.device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
         self.train_count = len(train)
         self.batches_at = batches_of(train, self.device)
         self.validation = validation.to(self.device)
@@ -86,13 +109,14 @@ class Trainer:
         self.scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimizer, "max", self.settings.factor, self.settings.patience
         )
-        self.autocast_type = _autocast_type(self.device)
+        self.autocast_type = autocast_type(self.device)
         half = self.autocast_type is torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
         self.history = History()
-        self.best = _snapshot(model)
-        if checkpoint is not None and checkpoint.exists():
-            self._resume(Checkpoint.load(checkpoint))
+        self.best = snapshot(model)
+        found = None if checkpoint is None else Checkpoint.find(checkpoint)
+        if checkpoint is not None and found is not None:
+            self._resume(found, checkpoint)
 
     def run(self, progress: bool = True) -> History:
         """Train to the last epoch, then load the best weights into the network.
@@ -119,16 +143,16 @@ class Trainer:
         ) as bar:
             for _ in range(done, settings.epochs):
                 loss = self._epoch(bar)
-                psnr = self._validate()
-                if not (math.isfinite(loss) and math.isfinite(psnr)):
+                decibels = self._validate()
+                if not (math.isfinite(loss) and math.isfinite(decibels)):
                     self.model.load_state_dict(self.best)
                     raise TrainingError(
                         f"The loss is no longer finite after {len(self.history.loss)} good epochs: "
-                        f"try a learning rate below {settings.learning_rate:g}; the best weights "
-                        "so far are kept."
+                        f"try a learning rate below {settings.learning_rate:g} (the best weights "
+                        "so far are kept)."
                     )
-                self._record(loss, psnr)
-                bar.set_postfix(loss=f"{loss:.5f}", psnr=f"{psnr:.2f} dB")
+                self._record(loss, decibels)
+                bar.set_postfix(loss=f"{loss:.5f}", psnr=f"{decibels:.2f} dB")
         self.model.load_state_dict(self.best)
         return self.history
 
@@ -143,9 +167,9 @@ class Trainer:
             The loss, on the device.
         """
         clean = clean.contiguous(memory_format=torch.channels_last)
-        corrupted, _ = self.corruption(clean, self.generator)
+        corrupted, mask = self.corruption(clean, self.generator)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(self._reconstruct(corrupted), clean)
+        loss = self.loss(self._reconstruct(corrupted), clean, mask)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -164,13 +188,11 @@ class Trainer:
         """Batches x batch size of image indices: as many shuffled passes as the epoch needs."""
         batches, size = self.settings.batches, self.settings.batch_size
         passes = math.ceil(batches * size / self.train_count)
-        order = torch.cat(
-            [
-                torch.randperm(self.train_count, generator=self.generator, device=self.device)
-                for _ in range(passes)
-            ]
-        )
-        return order[: batches * size].view(batches, size)
+        shuffled = [
+            torch.randperm(self.train_count, generator=self.generator, device=self.device)
+            for _ in range(passes)
+        ]
+        return torch.cat(shuffled)[: batches * size].view(batches, size)
 
     def _reconstruct(self, images: Tensor) -> Tensor:
         if self.autocast_type is None:
@@ -188,18 +210,17 @@ class Trainer:
             self.validation.split(self.settings.batch_size),
             strict=True,
         ):
-            error = (self._reconstruct(corrupted) - clean).square().flatten(1).mean(1)
-            values.append(-10 * error.clamp(min=1e-10).log10())
+            values.append(psnr(self._reconstruct(corrupted), clean))
         return torch.cat(values).mean().item()
 
-    def _record(self, loss: float, psnr: float) -> None:
+    def _record(self, loss: float, decibels: float) -> None:
         """Note a finished epoch, keep its weights when they are the best, write the checkpoint."""
-        if not self.history.loss or psnr > max(self.history.validation_psnr):
-            self.best = _snapshot(self.model)
+        if not self.history.loss or decibels > max(self.history.validation_psnr):
+            self.best = snapshot(self.model)
         self.history.loss.append(loss)
-        self.history.validation_psnr.append(psnr)
+        self.history.validation_psnr.append(decibels)
         self.history.learning_rate.append(self.optimizer.param_groups[0]["lr"])
-        self.scheduler.step(psnr)
+        self.scheduler.step(decibels)
         if self.checkpoint is not None:
             self._state().save(self.checkpoint)
 
@@ -221,8 +242,8 @@ class Trainer:
         }
         return Checkpoint(self.identity, tensors, numbers)
 
-    def _resume(self, checkpoint: Checkpoint) -> None:
-        checkpoint.check(self.identity, self.checkpoint)
+    def _resume(self, checkpoint: Checkpoint, path: Path) -> None:
+        checkpoint.check(self.identity, path)
         self.model.load_state_dict(checkpoint.part("model"))
         self.best = {k: v.to(self.device) for k, v in checkpoint.part("best").items()}
         restore_optimizer(self.optimizer, checkpoint.part("optimizer"))
@@ -232,25 +253,29 @@ class Trainer:
         self.generator.set_state(checkpoint.tensors["generator"])
         self.history = History(**checkpoint.numbers["history"])
 
-    def _identity(self, model: nn.Module, train: Tensor | ImageStream, seed: int) -> dict[str, Any]:
+    def _identity(
+        self, model: nn.Module, train: Tensor | ImageStream, validation: Tensor, seed: int
+    ) -> dict[str, Any]:
         """What must agree for a resume. Not the epochs: a finished training may be prolonged."""
         settings = {k: v for k, v in asdict(self.settings).items() if k != "epochs"}
-        if isinstance(train, ImageStream):
-            digest = train.identity
-        else:
-            digest = hashlib.sha256(train.cpu().contiguous().numpy()).hexdigest()
+        digest = train.identity if isinstance(train, ImageStream) else _digest(train)
         return {
             "network": f"{type(model).__name__} {model.config}",
             "corruption": repr(self.corruption),
-            "loss": self.loss.__name__,
+            "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
             "settings": str(settings),
             "seed": seed,
             "images": digest[:16],
+            "validation images": _digest(validation)[:16],
             "device": self.device.type,
         }
 
 
-def _autocast_type(device: torch.device) -> torch.dtype | None:
+def _digest(images: Tensor) -> str:
+    return hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest()
+
+
+def autocast_type(device: torch.device) -> torch.dtype | None:
     """Mixed precision on a CUDA card: bfloat16 where the card computes it, float16 elsewhere."""
     if device.type != "cuda":
         return None
@@ -258,5 +283,6 @@ def _autocast_type(device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if native else torch.float16
 
 
-def _snapshot(model: nn.Module) -> dict[str, Tensor]:
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of all weights and statistics, by their name in the state dict."""
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

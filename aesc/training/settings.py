@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aesc.errors import InputError
+from aesc._checks import number, whole
 
 
 @dataclass(frozen=True)
@@ -12,17 +12,23 @@ class TrainingSettings:
     """The published schedule by default (paper, section IV, and the authors' code).
 
     Attributes:
-        epochs: how often the validation images are looked at (paper: 250).
-        batches: training batches an epoch (paper: 125).
-        batch_size: images a batch (paper: 16).
-        learning_rate: of Adam at the start. The authors' configuration names 0.01, but their code
-            runs Adam at its default of 0.001.
+        epochs: number of epochs; the validation images are looked at after each (paper: 250).
+        batches: training batches per epoch (paper: 125).
+        batch_size: images per batch (paper: 16).
+        learning_rate: step size of Adam at the start, in (0, 1]. The authors' configuration names
+            0.01, but their code runs Adam at its default of 0.001.
         patience: epochs without a better validation PSNR before the learning rate is multiplied by
             ``factor`` (authors' code: 30 and 0.5).
-        factor: see ``patience``.
+        factor: what the learning rate is multiplied by, in (0, 1).
 
     Raises:
-        InputError: a count below 1, or a rate or factor that is not above 0 (factor: below 1 too).
+        InputError: a count that is not a positive whole number, or a learning rate or factor
+            outside its range.
+
+    Example:
+        >>> settings = TrainingSettings(epochs=2)
+        >>> settings.epochs * settings.batches * settings.batch_size  # images seen
+        4000
     """
 
     epochs: int = 250
@@ -34,18 +40,9 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batches", "batch_size", "patience"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise InputError(f"{name}={value} is not possible: give a whole number from 1.")
-        if not 0 < self.learning_rate <= 1:
-            raise InputError(
-                f"learning_rate={self.learning_rate} is not possible: give a number above 0, "
-                "at most 1 (0.001 is a good start)."
-            )
-        if not 0 < self.factor < 1:
-            raise InputError(
-                f"factor={self.factor} is not possible: give a number between 0 and 1."
-            )
+            whole(name, getattr(self, name))
+        number("learning_rate", self.learning_rate, 0, 1, above=True)
+        number("factor", self.factor, 0, 1, above=True, below=True)
 
 
 @dataclass
@@ -53,9 +50,9 @@ class History:
     """One entry per finished epoch.
 
     Attributes:
-        loss: mean over the epoch's training batches.
-        validation_psnr: of the validation images, in decibels.
-        learning_rate: that the epoch was trained with.
+        loss: mean loss over the epoch's training batches.
+        validation_psnr: mean PSNR of the validation images, in decibels.
+        learning_rate: learning rate during the epoch.
     """
 
     loss: list[float] = field(default_factory=list)

@@ -32,7 +32,7 @@ def scan_lines(outline: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
 
 def every_pixel(outline: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
     """Fill a polygon (V x 2, y and x) with matplotlib, which is asked about every pixel."""
-    pixels = np.stack(np.mgrid[: shape[0], : shape[1]], axis=-1).reshape(-1, 2)
+    pixels = np.moveaxis(np.mgrid[: shape[0], : shape[1]], 0, -1).reshape(-1, 2)
     return Path(outline).contains_points(pixels).reshape(shape)
 
 
@@ -88,7 +88,8 @@ def stain(
 
 def ellipse_points(axes: NDArray[np.float64], rotation: float, points: int) -> NDArray[np.float64]:
     """Evenly spaced points of a rasterised ellipse around the origin: points x 2."""
-    rows, columns = draw.ellipse_perimeter(0, 0, *np.rint(axes).astype(int), orientation=rotation)
+    down, across = np.rint(axes).astype(int)
+    rows, columns = draw.ellipse_perimeter(0, 0, down, across, orientation=rotation)
     boundary = by_angle(np.stack([rows, columns], axis=1).astype(float))
     return boundary[np.arange(points) * len(boundary) // points]
 
@@ -129,7 +130,7 @@ def blend(
 def scratch(image: Image, noise: Scratch, rng: np.random.Generator) -> tuple[Image, Mask]:
     """Walk along a curve in small steps and dab a disc at each."""
     side = min(image.shape)
-    kind = rng.integers(3)
+    kind = int(rng.integers(3))
     length = rng.uniform(*noise.length) * side
     if kind == 2:
         length = min(length, side / 2) * 0.6

@@ -14,5 +14,5 @@ def read_folder(folder: Path, size: int) -> NDArray[np.float32]:
     images = []
     for path in sorted(folder.glob("*.png")):
         image = Image.open(path).convert("L").resize((size, size), Image.Resampling.BILINEAR)
-        images.append(np.asarray(image, dtype=np.float32) / 255)
+        images.append(np.asarray(image, dtype=np.float32) / np.float32(255))
     return np.stack(images)[:, None]

@@ -1,0 +1,52 @@
+"""What the commands share: an argument that is a path, and what is said on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from aesc.records import Record
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""To which `aesc.cli` has each module add its parsers."""
+
+PLACE = "folder or fsspec address"
+"""Where runs can go to."""
+
+
+def local_path(text: str) -> Path:
+    """A path on this machine; ``~`` is the home, also after an equals sign, where no shell sees it.
+
+    Raises:
+        argparse.ArgumentTypeError: the address of another place, or nothing.
+
+    Example:
+        >>> local_path("~/runs") == Path.home() / "runs"
+        True
+    """
+    if not text or re.match(r"[a-z][a-z0-9+.-]+:/", text, re.I):
+        raise argparse.ArgumentTypeError(f"it is {text!r}: give a path on this machine.")
+    return Path(text).expanduser()
+
+
+def print_notes(records: Iterable[Record]) -> None:
+    """What the runs found odd about their data, once for each category."""
+    notes = {f"{r.data.dataset}/{r.data.category}: {r.notes}": None for r in records if r.notes}
+    for note in notes:
+        print_note(note)
+
+
+def print_note(text: str) -> None:
+    """Print what is worth knowing and stops nothing."""
+    print(f"aesc: note: {text}", file=sys.stderr)
+
+
+def print_error(text: str, code: int = 2) -> int:
+    """Print what went wrong; return the exit code."""
+    print(f"aesc: error: {text}", file=sys.stderr)
+    return code

@@ -1,0 +1,101 @@
+"""Lists of files: what lies in a folder, and what a category consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aesc.data.images import is_image_file
+from aesc.errors import InputError
+
+GOOD = "good"
+"""Name of the folder, and the defect type, of images without a defect."""
+
+NAMED = 20
+"""Files that a sentence names at most; the others are counted."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """An image to read.
+
+    Attributes:
+        image: its path.
+        defect_type: the defect type, or ``"good"``.
+        masks: files that mark its defects together; usually one.
+    """
+
+    image: Path
+    defect_type: str = GOOD
+    masks: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class CategoryFiles:
+    """The files of a category, each list sorted by path.
+
+    Attributes:
+        good: good images, for training and validation.
+        test: test images, good and defective.
+        has_masks: whether there are masks at all.
+        notes: sentences on files that are not read.
+        noted: the files that these sentences are about.
+    """
+
+    good: tuple[SourceFile, ...]
+    test: tuple[SourceFile, ...] = ()
+    has_masks: bool = False
+    notes: tuple[str, ...] = ()
+    noted: frozenset[Path] = frozenset()
+
+    @property
+    def paths(self) -> list[Path]:
+        """Every file that is read, once: good images, test images, masks."""
+        files = [*self.good, *self.test]
+        masks = (mask for file in files for mask in file.masks)
+        return list(dict.fromkeys([*(file.image for file in files), *masks]))
+
+
+def entries(folder: Path) -> list[Path]:
+    """What lies in a folder, sorted by name, without hidden files.
+
+    Raises:
+        InputError: the folder cannot be listed.
+    """
+    try:
+        found = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(
+            f"{folder} is not a folder that can be listed ({error.strerror}): check the path."
+        ) from error
+    return [entry for entry in found if not entry.name.startswith(".")]
+
+
+def folders(folder: Path) -> list[Path]:
+    """The sub-folders of a folder, sorted by name; none if there is no such folder."""
+    return [entry for entry in entries(folder) if entry.is_dir()] if folder.is_dir() else []
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files in a folder, sorted by name. A link that leads nowhere is one of them."""
+    return [
+        entry
+        for entry in entries(folder)
+        if is_image_file(entry) and (entry.is_file() or (entry.is_symlink() and not entry.exists()))
+    ]
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names with commas between them, `NAMED` at most, and the number of the others.
+
+    Example:
+        >>> listed(["a.png", "b.png"])
+        'a.png, b.png'
+        >>> listed(range(23))[-20:]
+        '17, 18, 19, 3 others'
+    """
+    every = [str(name) for name in names]
+    rest = len(every) - NAMED
+    others = [] if rest <= 0 else [f"{rest} {'other' if rest == 1 else 'others'}"]
+    return ", ".join([*every[:NAMED], *others])

@@ -1,0 +1,240 @@
+"""One safetensors file for a detector: names, numbers and text, nothing that could be executed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from aesc._checks import first_sentence, one_line
+from aesc.detector.calibration import Calibration
+from aesc.detector.detector import Detector
+from aesc.detector.familiar import Familiar
+from aesc.detector.inputs import Preprocessing, RegionOfInterest
+from aesc.device import resolve_device
+from aesc.errors import InputError
+from aesc.experiment import METHODS
+from aesc.training import save_tensors
+
+FORMAT = "aesc-detector"
+"""What a file of this kind says of itself."""
+
+SCHEMA = "1"
+"""Version of the format: a file of another one is refused."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Content(_Strict):
+    """What a file says beside its tensors."""
+
+    method: str
+    size: int = Field(ge=1)
+    channels: Literal[1, 3]
+    white_level: float = Field(gt=0)
+    roi: tuple[tuple[int, int], tuple[int, int, int, int]] | None
+    sizes: tuple[tuple[int, int], ...]
+    modes: tuple[str, ...]
+    ranges: dict[str, tuple[float, float]]
+    quiet: float
+    false_rejects: float
+    review: float
+    card: dict[str, Any]
+
+
+def save(detector: Detector, path: str | Path) -> None:
+    """Write a detector, whole or not at all.
+
+    Args:
+        detector: calibrated.
+        path: the file.
+
+    Raises:
+        InputError: the detector was never calibrated, the folder cannot be written to, or the disk
+            is full.
+    """
+    known, images, pixels = detector.familiar, detector.images, detector.pixels
+    if known is None or images is None or pixels is None:
+        raise InputError("The detector has no threshold: calibrate it before it is saved.")
+    reading = detector.preprocessing
+    tensors = {f"model.{name}": value for name, value in detector.model.state_dict().items()}
+    tensors |= {f"learned.{name}": value for name, value in detector.learned.items()}
+    tensors |= {
+        "images": torch.from_numpy(images.scores),
+        "pixels": torch.from_numpy(pixels.scores),
+        "mean": torch.from_numpy(known.mean),
+    }
+    roi = None
+    if reading.roi is not None:
+        roi = (reading.roi.size, reading.roi.box)
+        tensors["roi"] = torch.from_numpy(reading.roi.mask.astype(np.uint8))
+    content = _Content(
+        method=detector.method,
+        size=reading.size,
+        channels=1 if reading.channels == 1 else 3,
+        white_level=reading.white_level,
+        roi=roi,
+        sizes=known.sizes,
+        modes=known.modes,
+        ranges=known.ranges,
+        quiet=detector.quiet,
+        false_rejects=detector.false_rejects,
+        review=detector.review,
+        card=detector.card,
+    ).model_dump_json()
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    metadata = {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        "content": content,
+        "checksum": _checksum(tensors, content),
+    }
+    save_tensors(tensors, Path(path), metadata)
+
+
+def load(path: str | Path, device: str = "auto") -> Detector:
+    """Read a detector, or the weights of a run, which give a detector without a threshold.
+
+    Args:
+        path: file that `save` or ``aesc run`` wrote.
+        device: where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Raises:
+        InputError: the file is missing, not whole, of another version or of another program, or the
+            weights of a method that cannot score without its training images.
+    """
+    metadata, tensors = _read(Path(path))
+    place = resolve_device(device)
+    if metadata.get("format") == FORMAT:
+        return _detector(Path(path), metadata, tensors, place)
+    if "config" in metadata:
+        return _of_run(Path(path), metadata, tensors, place)
+    raise InputError(f"{path} is not a detector: give a file that `aesc fit` wrote.")
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in names}
+    except FileNotFoundError as error:
+        raise InputError(f"There is no detector {path}: check the path.") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a whole detector ({one_line(error)}): copy it again, or make it anew "
+            "with `aesc fit`."
+        ) from error
+
+
+def _detector(
+    path: Path, metadata: dict[str, str], tensors: dict[str, Tensor], device: torch.device
+) -> Detector:
+    if metadata.get("schema") != SCHEMA:
+        raise InputError(
+            f"{path} is a detector of version {metadata.get('schema')}, this package reads "
+            f"{SCHEMA}: use the package that wrote it, or make it anew with `aesc fit`."
+        )
+    text = metadata.get("content", "")
+    if metadata.get("checksum") != _checksum(tensors, text):
+        raise InputError(
+            f"{path} is not a whole detector (its content does not fit its checksum): copy it "
+            "again, or make it anew with `aesc fit`."
+        )
+    try:
+        content = _Content.model_validate_json(text)
+        roi = None
+        if content.roi is not None:
+            roi = RegionOfInterest(*content.roi, tensors["roi"].bool().numpy())
+        return Detector(
+            model=_network(path, content.method, content.channels, content.size, tensors, device),
+            method=content.method,
+            preprocessing=Preprocessing(content.size, content.channels, content.white_level, roi),
+            learned=_part(tensors, "learned"),
+            familiar=Familiar(
+                content.sizes, content.modes, content.ranges, tensors["mean"].numpy()
+            ),
+            images=Calibration.of(tensors["images"].numpy()),
+            pixels=Calibration.of(tensors["pixels"].numpy()),
+            quiet=content.quiet,
+            false_rejects=content.false_rejects,
+            review=content.review,
+            card=content.card,
+            device=device,
+        )
+    except ValidationError as error:
+        raise InputError(
+            f"{path} is not a whole detector ({first_sentence(error).rstrip('.')}): make it anew "
+            "with `aesc fit`."
+        ) from error
+
+
+def _of_run(
+    path: Path, metadata: dict[str, str], tensors: dict[str, Tensor], device: torch.device
+) -> Detector:
+    """The weights that a run wrote, without a threshold."""
+    try:
+        config = json.loads(metadata["config"])
+        method, size, channels = config["model"], config["size"], config["channels"]
+        learns = METHODS[method].learn
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"{path} is not the weights of a run of this package ({one_line(error)}): give a file "
+            "that `aesc run` or `aesc fit` wrote."
+        ) from error
+    if learns is not METHODS["aesc"].learn:
+        raise InputError(
+            f"{path} holds weights of {METHODS[method].title}, whose scores need its training "
+            "images: use `aesc fit`, which keeps what is needed."
+        )
+    network = _network(
+        path, method, channels, size, {f"model.{k}": v for k, v in tensors.items()}, device
+    )
+    card = {"made by": "aesc run", **{str(k): v for k, v in config.items()}}
+    return Detector(network, method, Preprocessing(size, channels, 255), card=card, device=device)
+
+
+def _network(
+    path: Path,
+    method: str,
+    channels: int,
+    size: int,
+    tensors: dict[str, Tensor],
+    device: torch.device,
+) -> nn.Module:
+    """The network of a method with the weights of a file."""
+    if method not in METHODS:
+        raise InputError(
+            f"{path} was made with the method {method}, which this package does not have: use the "
+            "package that wrote it."
+        )
+    network = METHODS[method].build(channels, size, 0.1, torch.Generator().manual_seed(0))
+    try:
+        network.load_state_dict(_part(tensors, "model"))
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} does not fit the network of {METHODS[method].title} ({one_line(error)}): use "
+            "the package that wrote it, or make it anew with `aesc fit`."
+        ) from error
+    return network.to(device).eval()
+
+
+def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    start = f"{name}."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
+def _checksum(tensors: dict[str, Tensor], content: str) -> str:
+    digest = hashlib.sha256(content.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

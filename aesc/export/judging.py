@@ -1,0 +1,174 @@
+"""From images and reconstructions to score, p-value, verdict and regions, as ONNX operators."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from aesc.detector import Calibration, Detector, Familiar
+from aesc.detector.calibration import TIE
+from aesc.detector.familiar import LEAST_SLACK, SLACK
+from aesc.export.graph import BATCH_AXIS, Graph
+from aesc.export.reading import Input
+from aesc.scoring import SMOOTHING
+
+VERDICTS = ("good", "review", "reject")
+"""What the numbers of the output ``verdict`` stand for."""
+
+
+def add_map(graph: Graph, images: str, reconstructions: str, taken: Input) -> str:
+    """The residual map, N x S x S, 0 where an image is not valid."""
+    x = graph.add("Abs", graph.add("Sub", images, reconstructions))
+    x = graph.add("ReduceMean", x, axes=[1], keepdims=0)  # N x C x S x S to N x S x S
+    valid = taken.probe.valid
+    return x if valid.all() else graph.add("Mul", x, graph.constant(valid.astype(np.float32)))
+
+
+def add_regions(graph: Graph, found: str, detector: Detector) -> None:
+    """Outputs ``map``, blurred, in units of the pixel threshold, and ``regions``, where above 1."""
+    side = detector.preprocessing.size
+    blur = blur_matrix(side, SMOOTHING * side)
+    unit = np.float32(1 / max(detector.pixel_threshold, 1e-12))
+    x = graph.add("MatMul", found, graph.constant(blur.T * unit))
+    x = graph.add("MatMul", graph.constant(blur), x)  # N x S x S
+    regions = graph.add("Greater", x, graph.constant(np.float32(1)))
+    graph.output(x, "map", "float32", [BATCH_AXIS, side, side])
+    graph.output(regions, "regions", "bool", [BATCH_AXIS, side, side])
+
+
+def add_verdict(graph: Graph, images: str, found: str, detector: Detector) -> None:
+    """Outputs ``score``, ``p_value``, ``measured`` and ``verdict``."""
+    calibration, familiar = detector.images, detector.familiar
+    assert calibration is not None and familiar is not None  # checked by `Input.of`
+    score = graph.add("ReduceL2", found, axes=[1, 2], keepdims=0)  # N
+    measured, odd = _add_measurements(graph, images, familiar)
+    limits = [
+        calibration.threshold(share) * (1 + TIE)
+        for share in (detector.review, detector.false_rejects)
+    ]
+    above, rejected = (
+        graph.add("Greater", score, graph.constant(np.float32(limit))) for limit in limits
+    )
+    review = graph.cast(graph.add("Or", above, odd), "int64")
+    verdict = graph.add("Where", rejected, graph.constant(np.int64(2)), review)
+    graph.output(score, "score", "float32", [BATCH_AXIS])
+    p_value = _add_p_value(graph, score, calibration)
+    graph.output(p_value, "p_value", "float32", [BATCH_AXIS])
+    graph.output(measured, "measured", "float32", [BATCH_AXIS, len(familiar.ranges)])
+    graph.output(verdict, "verdict", "int64", [BATCH_AXIS])
+
+
+def limits(familiar: Familiar) -> dict[str, tuple[float, float]]:
+    """By measurement, the values outside which an image is odd, as in `Familiar.oddities`."""
+    return {
+        name: (low - slack, high + slack)
+        for name, (low, high) in familiar.ranges.items()
+        for slack in [SLACK * (high - low) + LEAST_SLACK[name]]
+    }
+
+
+def blur_matrix(side: int, sigma: float) -> NDArray[np.float32]:
+    """The blur of `aesc.scoring.smooth` along an axis: side x side.
+
+    Example:
+        >>> blur_matrix(5, 0.5).sum(1).round(6).tolist()
+        [1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    blurred = gaussian_filter1d(np.eye(side), sigma, axis=0, mode="nearest")
+    return np.asarray(blurred, np.float32)
+
+
+def _add_p_value(graph: Graph, score: str, calibration: Calibration) -> str:
+    """Share of good images, the new one included, that score at least as high."""
+    scores = graph.constant((calibration.scores * (1 + TIE)).astype(np.float32)[None])  # 1 x n
+    column = graph.add("Unsqueeze", score, graph.constant(np.array([1])))  # N x 1
+    above = graph.cast(graph.add("GreaterOrEqual", scores, column), "float32")  # N x n
+    count = graph.add("ReduceSum", above, graph.constant(np.array([1])), keepdims=0)  # N
+    one_more = graph.add("Add", count, graph.constant(np.float32(1)))
+    return graph.add("Div", one_more, graph.constant(np.float32(len(calibration) + 1)))
+
+
+def _add_measurements(graph: Graph, images: str, familiar: Familiar) -> tuple[str, str]:
+    """What `aesc.detector.familiar.measure` gives, N x K, and whether any of it is odd, N."""
+    grey = graph.add("ReduceMean", images, axes=[1], keepdims=0)  # N x C x S x S to N x S x S
+    mean = graph.add("ReduceMean", grey, axes=[1, 2], keepdims=1)  # N x 1 x 1
+    values = {"brightness": graph.add("ReduceMean", grey, axes=[1, 2], keepdims=0)}
+    values["sharpness"] = _add_sharpness(graph, grey, len(familiar.mean))
+    if any(name.startswith("shift") for name in familiar.ranges):
+        shift = _add_shift(graph, graph.add("Sub", grey, mean), familiar.mean)
+        values["shift down"], values["shift right"] = shift
+    one = graph.constant(np.array([1]))
+    columns = [graph.add("Unsqueeze", values[name], one) for name in familiar.ranges]
+    measured = graph.add("Concat", *columns, axis=1)  # N x K
+    low, high = np.array(list(limits(familiar).values()), np.float32).T
+    outside = graph.add(
+        "Or",
+        graph.add("Less", measured, graph.constant(low)),
+        graph.add("Greater", measured, graph.constant(high)),
+    )
+    any_odd = graph.add("ReduceMax", graph.cast(outside, "float32"), axes=[1], keepdims=0)
+    return measured, graph.cast(any_odd, "bool")
+
+
+def _add_sharpness(graph: Graph, grey: str, side: int) -> str:
+    """Mean absolute difference of neighbours."""
+    means = []
+    for axis in (1, 2):
+        ahead = graph.cut(grey, [1], [side], [axis])
+        behind = graph.cut(grey, [0], [side - 1], [axis])
+        change = graph.add("Abs", graph.add("Sub", ahead, behind))
+        means.append(graph.add("ReduceMean", change, axes=[1, 2], keepdims=0))
+    return graph.add("Mul", graph.add("Add", *means), graph.constant(np.float32(0.5)))
+
+
+def _add_shift(graph: Graph, grey: str, mean: NDArray[np.float32]) -> tuple[str, str]:
+    """How far images lie below and to the right of the mean image, by cross-correlation.
+
+    The Fourier transforms are products with matrices of cosines and sines, of half the columns: the
+    spectrum of a real image is symmetric.
+    """
+    side = len(mean)
+    half = side // 2 + 1
+    angles = 2 * np.pi * (np.outer(np.arange(side), np.arange(side)) % side) / side
+    cosines, sines = (graph.constant(f(angles).astype(np.float32)) for f in (np.cos, np.sin))
+    narrow = [graph.constant(f(angles[:, :half]).astype(np.float32)) for f in (np.cos, np.sin)]
+    by_columns = [graph.add("MatMul", grey, each) for each in narrow]  # N x S x half
+    cc, cs = (graph.add("MatMul", cosines, each) for each in by_columns)
+    sc, ss = (graph.add("MatMul", sines, each) for each in by_columns)
+    real, minus_imaginary = graph.add("Sub", cc, ss), graph.add("Add", cs, sc)
+    # Times the conjugate spectrum of the mean; columns that stand for two count twice.
+    spectrum = np.conj(np.fft.rfft2(mean - mean.mean()))
+    spectrum = spectrum / max(np.abs(spectrum).max(), 1e-12)
+    spectrum[:, 1 : (side + 1) // 2] *= 2
+    a, b = (graph.constant(part.astype(np.float32)) for part in (spectrum.real, spectrum.imag))
+
+    def product(x: str, y: str) -> str:
+        return graph.add("Mul", x, y)
+
+    real, imaginary = (
+        graph.add("Add", product(real, a), product(minus_imaginary, b)),
+        graph.add("Sub", product(real, b), product(minus_imaginary, a)),
+    )
+    # (C + iS) (R + iI) (C + iS), whose real part is wanted
+    first = [
+        graph.add("MatMul", each, part) for part in (real, imaginary) for each in (cosines, sines)
+    ]
+    left = graph.add("Sub", first[0], first[3])
+    right = graph.add("Add", first[2], first[1])
+    wide = [graph.constant(f(angles[:half]).astype(np.float32)) for f in (np.cos, np.sin)]
+    correlation = graph.add(
+        "Sub", graph.add("MatMul", left, wide[0]), graph.add("MatMul", right, wide[1])
+    )  # N x S x S
+    flat = graph.add("Flatten", correlation, axis=1)  # N x S*S
+    peak = graph.add("ArgMax", flat, axis=1, keepdims=0)  # N
+    across = graph.constant(np.int64(side))
+    down = _add_wrapped(graph, graph.add("Div", peak, across), side)
+    return down, _add_wrapped(graph, graph.add("Mod", peak, across), side)
+
+
+def _add_wrapped(graph: Graph, place: str, side: int) -> str:
+    """0 to side - 1 as a shift, of which the upper half is negative."""
+    back = graph.add("Sub", place, graph.constant(np.int64(side)))
+    beyond = graph.add("Greater", place, graph.constant(np.int64(side // 2)))
+    return graph.cast(graph.add("Where", beyond, back, place), "float32")

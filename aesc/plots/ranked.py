@@ -1,0 +1,123 @@
+"""Named numbers, each row in its own order, and named points."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aesc.errors import InputError
+from aesc.plots._style import (
+    BLUE,
+    SMALL,
+    VERMILION,
+    WIDTH,
+    counted,
+    finish,
+    listed,
+    new_figure,
+    style,
+    wrapped,
+)
+
+_DARK = 0.55
+"""Share of the colour range below which text on a cell is light."""
+
+
+def ranked_cells(
+    rows: Mapping[str, Mapping[str, float]], label: str, low: float, high: float
+) -> Figure:
+    """Draw each row's named numbers from the lowest to the highest, as coloured cells.
+
+    Args:
+        rows: for each row its numbers by name; rows may differ in names and in length.
+        label: what the numbers are.
+        low: value of the darkest orange, such as 0.4 for an AUROC.
+        high: value of the darkest blue; the middle between both has no colour.
+
+    Raises:
+        InputError: no rows, a row without a number, one that is not finite, or ``low >= high``.
+    """
+    for name, row in rows.items():
+        if not row or not np.isfinite(list(row.values())).all():
+            raise InputError(f"row {name!r} is {dict(row)}: give it at least one finite number.")
+    if not rows or not low < high:
+        raise InputError(
+            f"{counted(len(rows), 'row')} from {low} to {high}: give a row and a rising range."
+        )
+    columns = max(map(len, rows.values()))
+    table = np.full((len(rows), columns), np.nan)
+    middle, reach = (low + high) / 2, (high - low) / 2
+    with style():
+        figure, grid = new_figure(1, 1, (WIDTH, 1.0 + 0.52 * len(rows)))
+        axes = grid[0, 0]
+        for y, row in enumerate(rows.values()):
+            for x, (name, value) in enumerate(sorted(row.items(), key=lambda item: item[1])):
+                table[y, x] = value
+                axes.text(
+                    x, y, f"{wrapped(name, 0.95)}\n{value:.2f}", ha="center", va="center",
+                    fontsize=SMALL - 2, linespacing=1.05,
+                    color="white" if abs(value - middle) > _DARK * reach else "black",
+                )  # fmt: skip
+        picture = axes.imshow(table, cmap="PuOr", vmin=low, vmax=high, aspect="auto")
+        axes.set_yticks(range(len(rows)), [name.replace("_", " ") for name in rows])
+        axes.set_xticks([0, columns - 1], ["lowest", "highest"])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        figure.colorbar(picture, label=label, pad=0.02)
+        return finish(figure, f"{label}, from the lowest to the highest: {_lowest(rows)}.")
+
+
+def named_points(
+    x: Sequence[float],
+    y: Sequence[float],
+    names: Sequence[str],
+    x_label: str,
+    y_label: str,
+    *,
+    marked: Sequence[bool] | None = None,
+) -> Figure:
+    """Draw points, the marked ones in another colour and with their names.
+
+    Args:
+        x: N numbers.
+        y: N numbers.
+        names: N names.
+        x_label: what ``x`` is, with its unit.
+        y_label: what ``y`` is, with its unit.
+        marked: N truth values; by default all points are marked.
+
+    Raises:
+        InputError: lists of different or no length.
+    """
+    marked = [True] * len(names) if marked is None else marked
+    if not len(names) or not len(x) == len(y) == len(names) == len(marked):
+        raise InputError("Give as many numbers of both axes, names and marks, one at least.")
+    with style():
+        figure, grid = new_figure(1, 1, (WIDTH, 4.2))
+        axes = grid[0, 0]
+        middle = (min(x) + max(x)) / 2
+        for across, up, name, named in zip(x, y, names, marked, strict=True):
+            axes.plot(across, up, "s" if named else "o", color=VERMILION if named else BLUE)
+            if named:
+                left = across > middle
+                axes.annotate(
+                    name.replace("_", " "), (across, up), xytext=(-7 if left else 7, -4),
+                    textcoords="offset points", ha="right" if left else "left", fontsize=SMALL,
+                )  # fmt: skip
+        axes.set(xlabel=x_label, ylabel=y_label)
+        axes.grid(True)
+        chosen = [name for name, named in zip(names, marked, strict=True) if named]
+        return finish(
+            figure,
+            f"{y_label} against {x_label}, {counted(len(names), 'point')}; "
+            f"named: {listed(chosen) or 'none'}.",
+        )
+
+
+def _lowest(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """The lowest number of every row, for the description."""
+    found = []
+    for name, row in rows.items():
+        lowest = min(row, key=row.__getitem__)
+        found.append(f"{name} {lowest} {row[lowest]:.2f}")
+    return listed(found).replace("_", " ")

@@ -1,0 +1,1 @@
+"""Speed against plain references, as ratios in one run: ``python -m benchmarks``."""

@@ -1,0 +1,166 @@
+"""How long an engineer waits: fit, predict, a folder, memory, the service.
+
+python -m benchmarks.practice [--quick] [--threads N]
+
+These are times of this machine, not ratios: the goals say what was promised for two cores.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+import uvicorn
+from PIL import Image
+
+from aesc.detector import Detector, save
+from aesc.serve import create_app, listening
+from benchmarks.exported import detector, good_images
+from benchmarks.harness import arguments, write
+
+
+def main() -> None:
+    """Measure, print and write."""
+    options = arguments(__doc__.splitlines()[0])
+    few = options.quick
+    with tempfile.TemporaryDirectory() as name:
+        room = Path(name)
+        large = detector(256, (1024, 1024))
+        measured = [
+            _told("quick fit of 100 images of 1000 x 1000 px", fit_seconds(room), "s", 120),
+            _told("aesc predict of one image, cold start", predict_seconds(room, large), "s", 4),
+            _told(
+                "images a second of a folder, 512 px, network of 256 px",
+                folder_rate(room, large, 40 if few else 400), "1/s", 60,
+            ),
+            _told(
+                "growth of memory over 10 000 images, network of 64 px",
+                growth_megabytes(detector(64, (64, 64)), 500 if few else 10_000), "MB", 50,
+            ),
+            *service(large, 20 if few else 300, 3 if few else 60),
+        ]  # fmt: skip
+    write(options, "practice", [], measured=measured)
+
+
+def _told(what: str, value: float, unit: str, goal: float | None = None) -> dict[str, object]:
+    """A measurement beside its goal: at most for times, at least for rates."""
+    wanted = "" if goal is None else f" (goal: {goal:g})"
+    print(f"{what}: {value:.3g} {unit}{wanted}", flush=True)
+    return {"what": what, "value": value, "unit": unit, "goal": goal}
+
+
+def fit_seconds(room: Path) -> float:
+    """The command, from a folder of files to a detector and its page."""
+    for index, pixels in enumerate(good_images((1000, 1000), 100)):
+        path = room / "good" / f"{index:03}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return _command("fit", room / "good", "--out", room / "part.aesc")
+
+
+def predict_seconds(room: Path, found: Detector) -> float:
+    """The command on one image: start of Python, torch and all."""
+    save(found, room / "large.aesc")
+    image = room / "good" / "000.png"
+    return min(_command("predict", room / "large.aesc", image) for _ in range(3))
+
+
+def _command(*arguments: object) -> float:
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "aesc", *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def folder_rate(room: Path, found: Detector, count: int) -> float:
+    """Files decoded by threads while the network computes."""
+    paths = []
+    for index, pixels in enumerate(good_images((512, 512), count)):
+        paths.append(room / "folder" / f"{index:04}.png")
+        paths[-1].parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(paths[-1])
+    list(found.stream(paths[:16]))
+    started = time.perf_counter()
+    assert sum(1 for _ in found.stream(paths)) == count
+    return count / (time.perf_counter() - started)
+
+
+def growth_megabytes(found: Detector, count: int) -> float:
+    """What the process holds more after all images than after the first tenth of them."""
+    rng = np.random.default_rng(0)
+    process, before = psutil.Process(), 0
+
+    def images() -> Iterator[np.ndarray]:
+        for _ in range(count):
+            yield rng.integers(0, 256, (64, 64), np.uint8)
+
+    for index, _ in enumerate(found.stream(images())):
+        if index == count // 10:
+            before = process.memory_info().rss
+    return (process.memory_info().rss - before) / 1e6
+
+
+def service(found: Detector, requests: int, seconds: float) -> list[dict[str, object]]:
+    """Latency for one client, then many clients at once for a while."""
+    bound = listening("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(create_app({"part": found}), log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    thread.start()
+    url = f"http://127.0.0.1:{bound.getsockname()[1]}/score"
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        Image.fromarray(good_images((512, 512), 1)[0]).save(file.name)
+        content = Path(file.name).read_bytes()
+    try:
+        with httpx.Client(timeout=60) as client:
+            times = []
+            for _ in range(requests):
+                started = time.perf_counter()
+                client.post(url, content=content).raise_for_status()
+                times.append(time.perf_counter() - started)
+        p95 = 1000 * float(np.quantile(times, 0.95))
+        return [
+            _told("service, 512 px, one client: 95 % of the answers within", p95, "ms", 60),
+            *crowd(url, content, seconds),
+        ]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def crowd(url: str, content: bytes, seconds: float, clients: int = 64) -> list[dict[str, object]]:
+    """So many clients who ask again at once, and what the process holds more afterwards."""
+    end, process = time.monotonic() + seconds, psutil.Process()
+    before = process.memory_info().rss
+
+    def ask(_: int) -> list[int]:
+        statuses = []
+        with httpx.Client(timeout=60) as client:
+            while time.monotonic() < end:
+                statuses.append(client.post(url, content=content).status_code)
+                if statuses[-1] == 503:
+                    time.sleep(1)
+        return statuses
+
+    with ThreadPoolExecutor(clients) as pool:
+        statuses = [status for each in pool.map(ask, range(clients)) for status in each]
+    growth = (process.memory_info().rss - before) / 1e6
+    other = sum(status not in (200, 503) for status in statuses)
+    return [
+        _told(f"{clients} clients: answers a second", statuses.count(200) / seconds, "1/s"),
+        _told(f"{clients} clients: share told to wait", statuses.count(503) / len(statuses), ""),
+        _told(f"{clients} clients: any other answer", other, "", 0),
+        _told(f"{clients} clients: growth of memory", growth, "MB", 50),
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

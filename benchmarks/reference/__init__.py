@@ -1,0 +1,1 @@
+"""Plain versions of the package, written as one would find them elsewhere."""

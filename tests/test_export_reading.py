@@ -1,0 +1,76 @@
+"""The bundle reads image files as the package does, and resizes as Pillow does."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("onnx")
+
+from aesc.data.images import decode
+from aesc.export.predict import _decoded
+from aesc.export.reading import axis_matrix
+
+RNG = np.random.default_rng(0)
+COLOURS = Image.fromarray(RNG.integers(0, 256, (6, 9, 4), np.uint8))
+DEEP = Image.fromarray(RNG.integers(0, 4096, (6, 9), np.uint16))
+
+
+def written(name, folder):
+    """A file of that kind."""
+    path = folder / f"{name.split()[0]}.{name.split()[1]}"
+    if "turned" in name:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        COLOURS.convert("RGB").save(path, exif=exif)
+    elif "see" in name:
+        grey = COLOURS.convert("L")
+        grey.save(path, transparency=grey.getpixel((2, 2)))
+    elif "deep" in name:
+        DEEP.save(path)
+    elif "float" in name:
+        Image.fromarray(RNG.random((6, 9), np.float32)).save(path)
+    elif "whole" in name:
+        Image.fromarray(RNG.integers(0, 70000, (6, 9), np.int32)).save(path)
+    elif "big-endian" in name:
+        Image.fromarray(np.asarray(DEEP).astype(">u2")).save(path)
+    else:
+        COLOURS.convert(name.split()[0]).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("L png", "RGB png", "RGBA png", "LA png", "P png", "1 png", "CMYK jpg", "L jpg"),
+        *("turned png", "turned jpg", "turned tif", "see-through png", "RGB bmp", "P gif"),
+        *("deep png", "deep tif", "float tif", "whole tif", "big-endian tif", "RGBA webp"),
+    ],
+)
+def test_files_are_decoded_as_by_the_package(name, tmp_path):
+    path = written(name, tmp_path)
+    ours, other = decode(path.read_bytes(), path), _decoded(path)
+    assert ours.mode == other.mode
+    np.testing.assert_array_equal(np.asarray(ours), np.asarray(other))
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_is_one_sentence(content, tmp_path):
+    path = tmp_path / "x.png"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="cannot be read") as caught:
+        _decoded(path)
+    assert str(caught.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(("length", "target"), [(100, 64), (64, 64), (33, 64), (1000, 64)])
+def test_two_products_are_what_pillow_makes(length, target):
+    pixels = RNG.random((length, length), np.float32)
+    wanted = Image.fromarray(pixels).resize((target, target), Image.Resampling.BILINEAR)
+    matrix = axis_matrix(length, (0, length), (0, length), target)
+    np.testing.assert_allclose(matrix @ pixels @ matrix.T, np.asarray(wanted), atol=1e-6)
+
+
+def test_the_edge_of_the_region_is_repeated():
+    pixels = np.arange(10.0)
+    matrix = axis_matrix(10, (3, 6), (2, 5), 5)  # pixels 3 to 5, one more at each end
+    np.testing.assert_allclose(matrix @ pixels, [3, 3, 4, 5, 5])

@@ -1,0 +1,1 @@
+"""What keeps the book: its notebooks, its build, its addresses."""
