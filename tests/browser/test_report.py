@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aesc.detector import Calibration, Detector, Familiar, Preprocessing
+from aesc.detector import Detector, Familiar, Preprocessing
 from aesc.detector.report import write_results
 from aesc.model import AESc
 
@@ -22,8 +22,7 @@ def report(tmp_path_factory):
     model = AESc(width=2, generator=torch.Generator().manual_seed(0)).eval()
     detector = Detector(model, "aesc", Preprocessing(64, 1, 255), false_rejects=0.1, review=0.2)
     pictures = [detector.preprocessing.read(image) for image in images[:20]]
-    detector = detector.calibrated_on(pictures)
-    assert isinstance(detector.familiar, Familiar) and isinstance(detector.images, Calibration)
+    detector = detector.calibrated_on(pictures, familiar=Familiar.of(pictures))
     paths = []
     for index, image in enumerate(images[20:]):
         paths.append(folder / f"part {index}.png")
