@@ -20,7 +20,16 @@ from aesc.errors import InputError
 from aesc.model import AESc, InferenceNetwork
 
 NORMS = ("l0", "l1", "l2", "linf", "smooth_max")
-"""Ways to turn a map into a score. The paper compares the first four and reports ``l2``."""
+"""Ways to turn a map into a score that are compared for every method.
+
+The paper compares the first four and reports ``l2``.
+"""
+
+SCORES = (*NORMS, "top")
+"""All ways to turn a map into a score; ``top`` is for maps of probabilities."""
+
+TOP = 0.005
+"""Share of the pixels, those with the highest values, that ``top`` averages."""
 
 PASSES = 30
 """Reconstructions with dropout per image (paper, section III)."""
@@ -235,7 +244,8 @@ def image_scores(maps: Tensor, norm: str = "l2") -> Tensor:
     Args:
         maps: N x H x W, on the CPU.
         norm: ``l0`` (number of values above `TOLERANCE`), ``l1`` (sum), ``l2`` (root of the sum of
-            squares), ``linf`` (maximum) or ``smooth_max`` (maximum of the blurred map).
+            squares), ``linf`` (maximum), ``smooth_max`` (maximum of the blurred map) or ``top``
+            (mean of the highest values, `TOP` of the pixels).
 
     Returns:
         N scores in float64; higher is more anomalous.
@@ -247,12 +257,14 @@ def image_scores(maps: Tensor, norm: str = "l2") -> Tensor:
         >>> image_scores(torch.tensor([[[3.0, 4.0]], [[0.0, 1.0]]]))
         tensor([5., 1.], dtype=torch.float64)
     """
-    choice("norm", norm, NORMS)
+    choice("norm", norm, SCORES)
     map_batch(maps)
     if norm == "smooth_max":
         sigma = SMOOTHING * min(maps.shape[1:])
         return smooth(maps, sigma).flatten(1).amax(1).double()
     flat = maps.flatten(1).double()  # N x HW
+    if norm == "top":
+        return flat.topk(max(1, round(TOP * flat.shape[1])), dim=1).values.mean(1)
     if norm == "l0":
         return (flat > TOLERANCE).sum(1).double()
     order = {"l1": 1.0, "l2": 2.0, "linf": np.inf}[norm]

@@ -34,9 +34,6 @@ READERS = 4
 MIN_CALIBRATION = 10
 """Fewest good images that a threshold is taken from."""
 
-KIND = "residual"
-"""The map that is scored: of the paper's two the better one on most data, and the fastest."""
-
 _CPU = torch.device("cpu")
 
 
@@ -194,13 +191,13 @@ class Detector:
 
     def maps(self, pictures: Sequence[Picture]) -> Tensor:
         """Anomaly maps of images that were read: float32 N x S x S, on the CPU, 0 where invalid."""
-        parts = []
+        parts, kind = [], METHODS[self.method].kind
         for start in range(0, len(pictures), BATCH):
             batch = pictures[start : start + BATCH]
             images = torch.from_numpy(np.stack([p.pixels for p in batch])).to(self.device)
             valid = torch.from_numpy(np.stack([p.valid for p in batch]))  # B x S x S
             with torch.inference_mode():
-                found = self._compare(images)[1][KIND].cpu()  # B x C x S x S to B x S x S
+                found = self._compare(images)[1][kind].cpu()  # B x C x S x S to B x S x S
             parts.append(found * valid)
         return torch.cat(parts)
 
@@ -226,8 +223,9 @@ class Detector:
     @cached_property
     def _compare(self) -> Callable[[Tensor], Compared]:
         """From a batch to its maps. Preparing the network takes longer than a small image."""
-        options = ScoringOptions(2, 0, self.device, kinds=(KIND,))
-        return METHODS[self.method].comparison(self.model, self.learned, options)
+        method = METHODS[self.method]
+        options = ScoringOptions(2, 0, self.device, kinds=(method.kind,))
+        return method.comparison(self.model, self.learned, options)
 
     def _result(
         self, picture: Picture, score: float, relative: NDArray[np.float32], repeated: bool

@@ -89,6 +89,7 @@ class FitSettings:
     def schedule(self) -> tuple[TrainingSettings, float]:
         """The schedule and how many seconds it will take, from a few steps that are timed."""
         training = PRESETS[self.preset].training
+        training = replace(training, decay=METHODS[self.method].decay)
         per_epoch = training.batches * _seconds_a_step(self, training.batch_size)
         if self.minutes is not None:
             epochs = round(60 * self.minutes / per_epoch)
@@ -136,6 +137,7 @@ def fit(
         schedule or settings.schedule()[0],
         seed=settings.seed,
         loss=LOSSES[method.loss],
+        augment=method.augment,
         device=device,
         checkpoint=checkpoint,
     )
@@ -155,10 +157,10 @@ def fit(
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     card = {
-        "method": f"{method.title}, residual, {method.norm}",
+        "method": f"{method.title}, {method.kind}, {method.norm}",
         "corruption": method.own_corruption,
         "size": f"{settings.side} px, {settings.planes} channel(s)",
-        "epochs": f"{len(history.loss)}, the best {history.best_epoch + 1}",
+        "epochs": f"{len(history.loss)}, weights of {history.best_epoch + 1}",
         "seed": settings.seed,
         "images": f"{len(found.train)} to train, {len(found.choice)} to choose the epoch, "
         f"{len(found.calibration)} to calibrate",
@@ -209,8 +211,15 @@ def _seconds_a_step(settings: FitSettings, batch_size: int) -> float:
     model = method.build(settings.planes, settings.side, 0.1, generator)
     images = torch.rand(batch_size, settings.planes, settings.side, settings.side)
     corruption = method.corruptions[method.own_corruption]()
-    loss = LOSSES[method.loss]
-    trainer = Trainer(model, images, images[:1], corruption, loss=loss, device=device)
+    trainer = Trainer(
+        model,
+        images,
+        images[:1],
+        corruption,
+        loss=LOSSES[method.loss],
+        augment=method.augment,
+        device=device,
+    )
     model.train()
     batch = images.to(device)
     trainer.step(batch)  # the first one pays for starting up

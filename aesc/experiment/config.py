@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +193,9 @@ class RunConfig(BaseModel):
         return "-".join([*dataset, *parts, f"seed{self.seed}"])
 
     def training_settings(self) -> TrainingSettings:
-        """The preset's schedule with this run's number of epochs."""
+        """The preset's schedule with this run's number of epochs and the method's decay."""
         preset = PRESETS[self.preset].training
-        return TrainingSettings(**{**vars(preset), "epochs": self.epochs})
+        return replace(preset, epochs=self.epochs, decay=METHODS[self.model].decay)
 
     def folder(self, progress: bool = False) -> Path:
         """The category folder. Embedded images are generated if they are not there yet.

@@ -19,13 +19,14 @@ def evaluate(category: Category, maps: Tensor, norm: str = "l2") -> MapMetrics:
     Args:
         category: the data.
         maps: N x H x W, the maps of its N test images.
-        norm: how defect types are scored; all test images together are scored with every norm.
+        norm: how defect types are scored; all test images together are scored with every one of
+            `aesc.scoring.NORMS` as well.
 
     Raises:
         InputError: another number of maps than test images, or maps that are not finite.
     """
     labels = category.labels
-    scores = {name: image_scores(maps, name) for name in NORMS}
+    scores = {name: image_scores(maps, name) for name in dict.fromkeys((*NORMS, norm))}
     defects = {}
     for defect in sorted(set(category.defect_types) - {GOOD}):
         chosen = torch.tensor([t in (GOOD, defect) for t in category.defect_types])

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from aesc._checks import quoted
 from aesc.baselines import (
@@ -17,7 +15,6 @@ from aesc.baselines import (
     ConvAE,
     RestorationNet,
     restore_and_map,
-    ssim_loss,
     ssim_map,
     typical_errors,
 )
@@ -26,7 +23,8 @@ from aesc.baselines.restoration import POOLINGS
 from aesc.data import ImageStream
 from aesc.errors import InputError
 from aesc.model import AE, AESc
-from aesc.noise import CORRUPTIONS, Corruption
+from aesc.noise import CORRUPTIONS, Corruption, Rich
+from aesc.plus import AEScPlus, Lighting, defect_map
 from aesc.scoring import (
     AnomalyMaps,
     Compared,
@@ -34,34 +32,7 @@ from aesc.scoring import (
     paper_maps,
     residual_map,
 )
-
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Reconstructions and clean images (B x C x H x W in [0, 1]) and the mask of the corruption
-(B x 1 x H x W, True where it changed the image) to one number to minimise."""
-
-
-def without_mask(loss: Callable[[Tensor, Tensor], Tensor]) -> Loss:
-    """A loss of reconstructions and clean images, as a `Loss`, which is given the mask as well.
-
-    Example:
-        >>> loss = without_mask(functional.l1_loss)
-        >>> loss(torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2))
-        tensor(1.)
-    """
-
-    @wraps(loss)  # checkpoints tell losses apart by their name
-    def masked(reconstructions: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
-        return loss(reconstructions, clean)
-
-    return masked
-
-
-LOSSES: dict[str, Loss] = {
-    "mse": without_mask(functional.mse_loss),
-    "l1": without_mask(functional.l1_loss),
-    "ssim": without_mask(ssim_loss),
-}
-"""What a training minimises, by the name in records."""
+from aesc.training import Augment
 
 
 @dataclass(frozen=True)
@@ -113,7 +84,10 @@ class Method:
         smallest: least image side in pixels.
         loss: key of `LOSSES`.
         channels: channels of the images, unless a run says otherwise.
-        norm: how a map becomes the image score, one of `aesc.scoring.NORMS`.
+        norm: how a map becomes the image score, one of `aesc.scoring.SCORES`.
+        kind: name of the map that a detector scores.
+        decay: how the learning rate falls, one of `aesc.training.DECAYS`.
+        augment: what changes the good images in training, before they are corrupted.
         learn: function that takes from the training images what scoring needs besides the network.
 
     Example:
@@ -129,6 +103,9 @@ class Method:
     loss: str = "mse"
     channels: int = 1
     norm: str = "l2"
+    kind: str = "residual"
+    decay: str = "plateau"
+    augment: Augment | None = None
     learn: Learn = _nothing
 
     def maps(
@@ -224,6 +201,19 @@ def _restoration_maps(
     return compare
 
 
+def _defect(
+    model: nn.Module, _: Mapping[str, Tensor], options: ScoringOptions
+) -> Callable[[Tensor], Compared]:
+    network = cast(AEScPlus, model).for_inference()
+
+    def compare(batch: Tensor) -> Compared:
+        repaired, defect = network(batch).split([batch.shape[1], 1], 1)
+        maps = {"residual": residual_map(batch, repaired), "defect": defect_map(defect)}
+        return repaired, maps  # B x C x H x W, and each B x H x W
+
+    return compare
+
+
 def _paper(kind: type[AESc]) -> Build:
     return lambda channels, _, momentum, generator: kind(
         channels, momentum=momentum, generator=generator
@@ -238,7 +228,15 @@ def _restoration(channels: int, _: int, momentum: float, generator: torch.Genera
     return RestorationNet(channels, momentum=momentum, generator=generator)
 
 
-_STAIN_FIRST = {"stain": CORRUPTIONS["stain"], **CORRUPTIONS}
+def _plus(channels: int, _: int, momentum: float, generator: torch.Generator) -> nn.Module:
+    return AEScPlus(channels, momentum=momentum, generator=generator)
+
+
+_STAIN_FIRST: dict[str, Callable[[], Corruption]] = {
+    "stain": CORRUPTIONS["stain"],
+    **CORRUPTIONS,
+    "rich": Rich,
+}
 _UNCORRUPTED = {"none": CORRUPTIONS["none"]}
 _SIX_HALVINGS = 2**6
 
@@ -260,10 +258,23 @@ METHODS: dict[str, Method] = {
         norm="l1",
         learn=_typical,
     ),
+    "aesc_plus": Method(
+        "AESc+",
+        _plus,
+        _defect,
+        {"rich": Rich},
+        _SIX_HALVINGS,
+        loss="repair_and_mark",
+        channels=3,
+        norm="top",
+        kind="defect",
+        decay="cosine",
+        augment=Lighting(),
+    ),
 }
 """By the name used in configurations and records.
 
-The first two are the paper's own (Collin & De Vleeschouwer, ICPR 2020), the others its rivals:
+The first two are the paper's own (Collin & De Vleeschouwer, ICPR 2020), the next three its rivals:
 AE_L2 and AE_SSIM (Bergmann et al., CVPR 2019), grey like the paper's, and ITAE (Huang et al., arXiv
-1911.10676), in colour because it erases colour.
+1911.10676), in colour because it erases colour. AESc+ goes past the paper, see `aesc.plus`.
 """

@@ -25,7 +25,8 @@ from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment.config import PRESETS, RunConfig
 from aesc.experiment.evaluation import evaluate
-from aesc.experiment.methods import LOSSES, METHODS, ScoringOptions
+from aesc.experiment.losses import LOSSES
+from aesc.experiment.methods import METHODS, ScoringOptions
 from aesc.files import check_writable, remove_abandoned
 from aesc.noise import Corruption
 from aesc.provenance import environment
@@ -125,6 +126,7 @@ class Experiment:
                 config.training_settings(),
                 seed=config.seed,
                 loss=LOSSES[self.method.loss],
+                augment=self.method.augment,
                 device=self.device,
                 checkpoint=self.path(".checkpoint"),
             )
@@ -212,6 +214,7 @@ class Experiment:
             seed=config.seed,
             loss=self.method.loss,
             norm=self.method.norm,
+            decay=settings.decay,
         )
 
     def _training(self) -> Training:

@@ -50,7 +50,8 @@ class InferenceNetwork(nn.Module):
         self.encoder = nn.ModuleList(FixedDown(each.conv, each.norm) for each in _levels(encoder))
         self.decoder = nn.ModuleList(fixed_up(each.conv, each.norm) for each in _levels(decoder))
         self.head = FoldedUp(head.weight, head.bias)
-        self.channels, self.rates, self.skips = head.out_channels, rates, skips
+        self.channels = _levels(encoder)[0].conv.in_channels
+        self.rates, self.skips = rates, skips
         self.eval()
 
     def for_inference(self) -> InferenceNetwork:

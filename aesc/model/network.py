@@ -28,6 +28,7 @@ class AESc(nn.Module):
         kernel: side of every convolution kernel (paper: 5).
         momentum: momentum of the batch norms' running statistics, in PyTorch's convention. Keras's
             default is 0.01; short trainings want more, or the statistics lag behind the weights.
+        outputs: channels of what it gives; by default those of the image.
         generator: source of the initial weights; without one, torch's global generator.
 
     Raises:
@@ -52,6 +53,7 @@ class AESc(nn.Module):
         width: int = 16,
         kernel: int = 5,
         momentum: float = 0.01,
+        outputs: int | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -64,7 +66,7 @@ class AESc(nn.Module):
         steps = list(pairwise(maps))  # (1, 16), (16, 32) ... (256, 512)
         self.encoder = nn.ModuleList(Level(DownConv(i, o, kernel), momentum) for i, o in steps)
         self.decoder = nn.ModuleList(Level(UpConv(o, i, kernel), momentum) for i, o in steps[:0:-1])
-        self.head = UpConv(width, channels, kernel)
+        self.head = UpConv(width, channels if outputs is None else outputs, kernel)
         untouched = (0.0,) * max(0, depth - len(self.dropout_rates))
         self.rates = (*untouched, *self.dropout_rates[-depth:])
         initialise(self, generator)

@@ -13,6 +13,7 @@ from aesc.noise.base import Corruption, normal, uniform
 from aesc.noise.marks import Drops, Gaussian, NoCorruption, Scratch
 from aesc.noise.mix import Mix, Mix1, Mix2
 from aesc.noise.outline import closed_curve, ellipse_points, fill, sort_by_polar_angle
+from aesc.noise.rich import Rich
 from aesc.noise.stain import Stain
 
 CORRUPTIONS: dict[str, type[Corruption]] = {
@@ -49,6 +50,7 @@ __all__ = [
     "Mix1",
     "Mix2",
     "NoCorruption",
+    "Rich",
     "Scratch",
     "Stain",
     "closed_curve",

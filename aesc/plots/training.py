@@ -22,21 +22,24 @@ from aesc.plots._style import (
 
 
 def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw training loss and validation PSNR over the epochs, the best epoch marked.
+    """Draw training loss and validation PSNR over the epochs, and mark the one that is kept.
 
-    Dotted lines stand where the learning rate was lowered.
+    Dotted lines stand where the learning rate was lowered, unless it fell steadily.
 
     Args:
         history: ``loss`` (mean squared error, above 0), ``validation_psnr`` (dB) and
-            ``learning_rate``, one number for each epoch.
+            ``learning_rate``, one number for each epoch; ``keep_last`` where the weights of the
+            last epoch are kept, and not those of the best PSNR.
 
     Raises:
         InputError: a missing key, no epoch, lists of different lengths, values that are not finite.
     """
     loss, psnr, rate = _history(history)
     epochs = np.arange(1, len(loss) + 1)
-    best = int(np.argmax(psnr))
+    keep_last = bool(history.get("keep_last"))
+    best = len(psnr) - 1 if keep_last else int(np.argmax(psnr))
     lowered = epochs[1:][np.diff(rate) < 0]
+    steadily = len(lowered) > len(epochs) / 2  # a line for each would hide the curve
     marker = "o" if len(epochs) == 1 else ""
     with style():
         figure, grid = new_figure(1, 2, (WIDTH, 4.4))
@@ -52,22 +55,23 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
             "o",
             color=VERMILION,
             markersize=9,
-            label=f"best: epoch {epochs[best]}, {psnr[best]:.2f} dB",
+            label=f"{'last' if keep_last else 'best'}: epoch {epochs[best]}, {psnr[best]:.2f} dB",
         )
         for axes in (left, right):
             axes.grid(True)
             axes.set(xlabel="epoch", xlim=(0, len(epochs) + 1))
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            for epoch in lowered:
+            for epoch in () if steadily else lowered:
                 axes.axvline(epoch, **FAINT, zorder=1)
-        if lowered.size:
+        if lowered.size and not steadily:
             left.plot([], [], **FAINT, label=f"learning rate down to {rate[-1]:g}")
         legend_below(left)
         legend_below(right)
         return finish(
             figure,
             f"Training loss and validation PSNR over {counted(len(epochs), 'epoch')}; "
-            f"the PSNR is best at epoch {epochs[best]} with {psnr[best]:.2f} dB.",
+            f"the PSNR is {psnr[best]:.2f} dB at epoch {epochs[best]}, the "
+            f"{'last' if keep_last else 'best'}.",
         )
 
 

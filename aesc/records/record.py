@@ -79,7 +79,10 @@ class Data(_Part):
 
 
 class MethodRecord(_Part):
-    """What was trained and how it was scored. ``norm`` turns a map into the image score."""
+    """What was trained and how it was scored.
+
+    ``norm`` turns a map into the image score; ``decay`` is how the learning rate fell.
+    """
 
     model: Text
     parameters: Count
@@ -97,6 +100,7 @@ class MethodRecord(_Part):
     seed: Count
     loss: Text = "mse"
     norm: Text = "l2"
+    decay: Text = "plateau"
 
 
 class Training(_Part):

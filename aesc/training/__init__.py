@@ -2,9 +2,11 @@
 
 from aesc.training.checkpoint import Checkpoint, DamagedFileError, load_tensors, save_tensors
 from aesc.training.loop import Trainer
-from aesc.training.settings import History, TrainingSettings
+from aesc.training.settings import DECAYS, Augment, History, TrainingSettings
 
 __all__ = [
+    "DECAYS",
+    "Augment",
     "Checkpoint",
     "DamagedFileError",
     "History",

@@ -5,7 +5,6 @@ Source: Collin & De Vleeschouwer (ICPR 2020), section IV. The baselines are trai
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import asdict
@@ -22,8 +21,15 @@ from aesc.data.stream import ImageStream, batches_of
 from aesc.errors import InputError, TrainingError
 from aesc.metrics import psnr
 from aesc.noise import Corruption
-from aesc.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
-from aesc.training.settings import History, TrainingSettings
+from aesc.training.checkpoint import (
+    Checkpoint,
+    digest,
+    optimizer_tensors,
+    restore_optimizer,
+    snapshot,
+)
+from aesc.training.precision import autocast_type
+from aesc.training.settings import Augment, History, TrainingSettings
 
 
 def mse_loss(reconstructions: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
@@ -39,7 +45,7 @@ class Trainer:
 
     Args:
         model: the network; it is trained in place and moved to ``device``. Its ``config`` says what
-            it was built with.
+            it was built with. Channels that it gives after those of the image are for the loss.
         train: N x C x H x W good images in [0, 1], or a stream of them, which trains to the same
             weights.
         validation: M x C x H x W good images that are never trained on. They are corrupted once,
@@ -49,6 +55,9 @@ class Trainer:
         seed: seed of the order of the images and of the corruption.
         loss: function of reconstructions, clean images (B x C x H x W twice) and the mask of the
             corruption (B x 1 x H x W) to a number to minimise.
+        augment: changes the good images before they are corrupted, such as their light, so that
+            the network learns to keep that; by default they are taken as they are. Validation
+            images always are.
         device: where to compute: cpu, cuda or mps. On cuda, mixed precision is used.
         checkpoint: file written after each epoch and resumed from when it exists. Of a damaged one
             a warning tells, and the training starts from the beginning.
@@ -78,6 +87,7 @@ class Trainer:
         *,
         seed: int = 0,
         loss: Callable[[Tensor, Tensor, Tensor], Tensor] = mse_loss,
+        augment: Augment | None = None,
         device: torch.device | str = "cpu",
         checkpoint: Path | None = None,
     ) -> None:
@@ -92,6 +102,7 @@ class Trainer:
         self.settings = settings or TrainingSettings()
         self.corruption = corruption
         self.loss = loss
+        self.augment = augment
         self.checkpoint = checkpoint
         # Without a checkpoint nobody asks, and hashing the images takes time.
         self.identity = {} if checkpoint is None else self._identity(model, train, validation, seed)
@@ -112,7 +123,8 @@ class Trainer:
         self.autocast_type = autocast_type(self.device)
         half = self.autocast_type is torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
-        self.history = History()
+        self.cosine = self.settings.decay == "cosine"
+        self.history = History(keep_last=self.cosine)
         self.best = snapshot(model)
         found = None if checkpoint is None else Checkpoint.find(checkpoint)
         if checkpoint is not None and found is not None:
@@ -166,6 +178,8 @@ class Trainer:
         Returns:
             The loss, on the device.
         """
+        if self.augment is not None:
+            clean = self.augment(clean, self.generator)
         clean = clean.contiguous(memory_format=torch.channels_last)
         corrupted, mask = self.corruption(clean, self.generator)
         self.optimizer.zero_grad(set_to_none=True)
@@ -179,10 +193,19 @@ class Trainer:
         """One epoch of batches; returns the mean loss."""
         self.model.train()
         total = torch.zeros((), device=self.device)
-        for clean in self.batches_at(self._order()):
+        done = len(self.history.loss) * self.settings.batches
+        for batch, clean in enumerate(self.batches_at(self._order()), start=done):
+            if self.cosine:
+                self._lower(batch)
             total += self.step(clean)
             bar.update()
         return (total / self.settings.batches).item()
+
+    def _lower(self, batch: int) -> None:
+        """The learning rate of a batch, counted from the first of the training."""
+        share = batch / (self.settings.epochs * self.settings.batches)
+        rate = self.settings.learning_rate * (1 + math.cos(math.pi * share)) / 2
+        self.optimizer.param_groups[0]["lr"] = rate
 
     def _order(self) -> Tensor:
         """Batches x batch size of image indices: as many shuffled passes as the epoch needs."""
@@ -210,17 +233,18 @@ class Trainer:
             self.validation.split(self.settings.batch_size),
             strict=True,
         ):
-            values.append(psnr(self._reconstruct(corrupted), clean))
+            values.append(psnr(self._reconstruct(corrupted)[:, : clean.shape[1]], clean))
         return torch.cat(values).mean().item()
 
     def _record(self, loss: float, decibels: float) -> None:
         """Note a finished epoch, keep its weights when they are the best, write the checkpoint."""
-        if not self.history.loss or decibels > max(self.history.validation_psnr):
-            self.best = snapshot(self.model)
         self.history.loss.append(loss)
         self.history.validation_psnr.append(decibels)
+        if self.history.best_epoch == len(self.history.loss) - 1:
+            self.best = snapshot(self.model)
         self.history.learning_rate.append(self.optimizer.param_groups[0]["lr"])
-        self.scheduler.step(decibels)
+        if not self.cosine:
+            self.scheduler.step(decibels)
         if self.checkpoint is not None:
             self._state().save(self.checkpoint)
 
@@ -256,33 +280,22 @@ class Trainer:
     def _identity(
         self, model: nn.Module, train: Tensor | ImageStream, validation: Tensor, seed: int
     ) -> dict[str, Any]:
-        """What must agree for a resume. Not the epochs: a finished training may be prolonged."""
-        settings = {k: v for k, v in asdict(self.settings).items() if k != "epochs"}
-        digest = train.identity if isinstance(train, ImageStream) else _digest(train)
+        """What must agree for a resume.
+
+        Not the epochs: a finished training may be prolonged, unless they shape the learning rate.
+        """
+        settings = asdict(self.settings)
+        if self.settings.decay == "plateau":
+            del settings["epochs"]
+        images = train.identity if isinstance(train, ImageStream) else digest(train)
         return {
             "network": f"{type(model).__name__} {model.config}",
             "corruption": repr(self.corruption),
+            "augmentation": repr(self.augment),
             "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
             "settings": str(settings),
             "seed": seed,
-            "images": digest[:16],
-            "validation images": _digest(validation)[:16],
+            "images": images[:16],
+            "validation images": digest(validation)[:16],
             "device": self.device.type,
         }
-
-
-def _digest(images: Tensor) -> str:
-    return hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest()
-
-
-def autocast_type(device: torch.device) -> torch.dtype | None:
-    """Mixed precision on a CUDA card: bfloat16 where the card computes it, float16 elsewhere."""
-    if device.type != "cuda":
-        return None
-    native = torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if native else torch.float16
-
-
-def snapshot(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of all weights and statistics, by their name in the state dict."""
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

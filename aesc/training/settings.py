@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from aesc._checks import number, whole
+import torch
+from torch import Tensor
+
+from aesc._checks import choice, number, whole
+
+DECAYS = ("plateau", "cosine")
+"""How the learning rate falls."""
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+"""Good images, B x C x H x W in [0, 1], and a source of draws to changed ones of that shape."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +30,14 @@ class TrainingSettings:
         patience: epochs without a better validation PSNR before the learning rate is multiplied by
             ``factor`` (authors' code: 30 and 0.5).
         factor: what the learning rate is multiplied by, in (0, 1).
+        decay: ``plateau`` is the published schedule: the learning rate falls when the validation
+            PSNR no longer rises, and the weights of the best epoch are kept. With ``cosine`` it
+            falls to 0 along half a period of the cosine, whatever the PSNR does, and the last
+            weights are kept.
 
     Raises:
-        InputError: a count that is not a positive whole number, or a learning rate or factor
-            outside its range.
+        InputError: a count that is not a positive whole number, a learning rate or factor
+            outside its range, or an unknown decay.
 
     Example:
         >>> settings = TrainingSettings(epochs=2)
@@ -37,12 +51,14 @@ class TrainingSettings:
     learning_rate: float = 1e-3
     patience: int = 30
     factor: float = 0.5
+    decay: str = "plateau"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batches", "batch_size", "patience"):
             whole(name, getattr(self, name))
         number("learning_rate", self.learning_rate, 0, 1, above=True)
         number("factor", self.factor, 0, 1, above=True, below=True)
+        choice("decay", self.decay, DECAYS)
 
 
 @dataclass
@@ -52,14 +68,21 @@ class History:
     Attributes:
         loss: mean loss over the epoch's training batches.
         validation_psnr: mean PSNR of the validation images, in decibels.
-        learning_rate: learning rate during the epoch.
+        learning_rate: learning rate at the start of the epoch.
+        keep_last: whether the weights of the last epoch are kept, and not those of the best.
     """
 
     loss: list[float] = field(default_factory=list)
     validation_psnr: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
+    keep_last: bool = False
 
     @property
     def best_epoch(self) -> int:
-        """Index of the first epoch with the best validation PSNR."""
+        """Index of the epoch whose weights are kept: the first with the best validation PSNR.
+
+        Of a training that keeps the last weights it is the last.
+        """
+        if self.keep_last:
+            return len(self.loss) - 1
         return max(range(len(self.loss)), key=self.validation_psnr.__getitem__)

@@ -1,0 +1,248 @@
+"""AESc+: similarity of edges, changing light, the two networks and what they are trained for."""
+
+import numpy as np
+import pytest
+import torch
+from random_images import generator
+from scipy.ndimage import convolve, gaussian_filter
+from torch.nn import functional
+
+from aesc.errors import InputError
+from aesc.experiment import LOSSES, METHODS, RunConfig, ScoringOptions
+from aesc.noise import Rich
+from aesc.plus import (
+    AEScPlus,
+    Lighting,
+    defect_map,
+    evidence,
+    focal_loss,
+    gms_loss,
+    gms_map,
+    gradient_magnitude,
+)
+from aesc.scoring import image_scores
+from aesc.training import Trainer, TrainingSettings
+
+PREWITT = np.array([[-1, 0, 1]] * 3) / 3
+
+
+def images(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(*shape, generator=generator(seed))
+
+
+def slow_magnitude(plane: np.ndarray) -> np.ndarray:
+    """One plane, by scipy's convolution."""
+    right, down = (convolve(plane, kernel, mode="nearest") for kernel in (PREWITT, PREWITT.T))
+    return np.sqrt(right**2 + down**2)
+
+
+def test_gradient_magnitude_is_that_of_a_slow_convolution():
+    batch = images(2, 3, 20, 17)
+    expected = np.array([[slow_magnitude(plane) for plane in image] for image in batch.numpy()])
+    assert np.allclose(gradient_magnitude(batch), expected, atol=1e-5)
+
+
+def test_similarity_of_one_scale_follows_the_formula():
+    first, second = images(2, 3, 20, 17), images(2, 3, 20, 17, seed=1)
+    expected = np.zeros((2, 20, 17))
+    for i, (a, b) in enumerate(zip(first.numpy(), second.numpy(), strict=True)):
+        for one, other in zip(a, b, strict=True):
+            g, h = slow_magnitude(one), slow_magnitude(other)
+            expected[i] += (2 * g * h + 0.0026) / (g**2 + h**2 + 0.0026) / 3
+    assert np.allclose(gms_map(first, second, scales=1), expected, atol=1e-5)
+
+
+def test_similarity_at_several_scales():
+    first, second = images(1, 1, 32, 24), images(1, 1, 32, 24, seed=1)
+    assert torch.allclose(gms_map(first, first), torch.ones(1, 32, 24), atol=1e-5)
+    half = gms_map(functional.avg_pool2d(first, 2), functional.avg_pool2d(second, 2), scales=1)
+    half = functional.interpolate(half.unsqueeze(1), (32, 24), mode="bilinear")[:, 0]
+    expected = (gms_map(first, second, scales=1) + half) / 2
+    assert torch.allclose(gms_map(first, second, scales=2), expected, atol=1e-6)
+    # The contrast of an edge does not matter once it is far above C; its absence does.
+    step = (torch.arange(24) > 11).float().expand(1, 1, 32, 24)
+    kept, gone = gms_map(step, 0.8 * step), gms_map(step, torch.zeros_like(step))
+    assert kept[0, 16, 11] > 0.95 and gone[0, 16, 11] < 0.2
+
+
+def test_similarity_has_finite_gradients_where_images_are_flat():
+    flat = torch.full((1, 1, 16, 16), 0.5, requires_grad=True)
+    gms_loss(flat, images(1, 1, 16, 16)).backward()
+    assert torch.isfinite(flat.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: gms_map(images(1, 1, 8, 8), images(1, 1, 8, 9)), "second"),
+        (lambda: gms_map(images(1, 1, 3, 8), images(1, 1, 3, 8)), "at least 4"),
+        (lambda: gms_map(images(1, 1, 8, 8), images(1, 1, 8, 8), scales=0), "scales"),
+        (lambda: Lighting(gain=(1.2, 0.8)), "gain"),
+        (lambda: Lighting(gamma=(0.0, 1.0)), "gamma"),
+        (lambda: Lighting(uneven=2.0), "uneven"),
+        (lambda: AEScPlus(channels=0), "channels"),
+        (lambda: AEScPlus(channels=3)(images(1, 1, 64, 64)), "3"),
+        (lambda: AEScPlus(channels=3)(images(1, 3, 63, 64)), "64"),
+    ],
+)
+def test_bad_input_is_refused(call, named):
+    with pytest.raises(InputError, match=named):
+        call()
+
+
+def test_light_is_gain_gamma_and_a_smooth_field():
+    grey = torch.full((500, 1, 32, 32), 0.5)
+    for lit, low, high in [
+        (Lighting(gamma=(1, 1), uneven=0.0), 0.4, 0.6),
+        (Lighting(gain=(1, 1), uneven=0.0), 0.5**1.25, 0.5**0.8),
+    ]:
+        values = lit(grey, generator())
+        assert torch.equal(values.amin((1, 2, 3)), values.amax((1, 2, 3)))  # the same everywhere
+        assert low <= values.min() < low + 0.01 and high - 0.01 < values.max() <= high
+    uneven = Lighting(gain=(1, 1), gamma=(1, 1), uneven=0.15)(grey, generator())
+    assert uneven.std((2, 3)).mean() > 0.01
+    assert (uneven.diff(dim=3).abs().max()) < 0.02  # smooth
+    assert Lighting()(torch.ones(4, 3, 16, 16), generator()).max() <= 1
+
+
+def test_focal_loss_is_weighted_cross_entropy():
+    probability, mask = images(2, 1, 8, 8), images(2, 1, 8, 8, seed=1) > 0.7
+    cross = functional.binary_cross_entropy(probability, mask.float(), reduction="none")
+    expected = ((1 - torch.exp(-cross)) ** 2 * cross).mean()
+    assert torch.isclose(focal_loss(probability, mask), expected, atol=1e-6)
+    certain = focal_loss(torch.tensor([0.0, 1.0]), torch.tensor([True, False]))
+    assert torch.isfinite(certain) and certain > 10
+
+
+def test_no_gradient_flows_from_the_mask_into_the_repair():
+    model = AEScPlus(generator=generator()).train()
+    outputs = model(images(2, 3, 64, 64))
+    focal_loss(outputs[:, -1:], torch.ones(2, 1, 64, 64, dtype=torch.bool)).backward()
+    assert not any(p.grad.any() for p in model.repair.parameters())
+    assert all(p.grad.any() for p in model.judge.head.parameters())
+
+
+def test_second_network_sees_image_repair_difference_and_edges():
+    image, repaired = images(2, 3, 32, 32), images(2, 3, 32, 32, seed=1)
+    seen = evidence(image, repaired)
+    parts = seen.split([3, 3, 3, 1], 1)
+    assert torch.equal(parts[0], image) and torch.equal(parts[1], repaired)
+    assert torch.equal(parts[2], (image - repaired).abs())
+    assert torch.equal(parts[3][:, 0], 1 - gms_map(image, repaired))
+
+
+def test_prepared_network_gives_the_same():
+    model = AEScPlus(generator=generator()).train()
+    for seed in range(3):  # statistics of the batch norms that are not their initial ones
+        model(images(4, 3, 64, 64, seed=seed))
+    model.eval()
+    batch = images(2, 3, 64, 96, seed=9)
+    with torch.inference_mode():
+        assert torch.allclose(model(batch), model.for_inference()(batch), atol=1e-5)
+
+
+def test_defect_map_is_a_gaussian_blur():
+    probability = images(3, 1, 128, 160)
+    expected = gaussian_filter(
+        probability[:, 0].numpy(), (0, 2, 2), mode="nearest", radius=(0, 6, 6)
+    )
+    assert np.allclose(defect_map(probability), expected, atol=1e-5)
+
+
+def test_top_score_is_the_mean_of_the_highest_values():
+    maps = images(4, 64, 64)
+    highest = np.sort(maps.numpy().reshape(4, -1), axis=1)[:, -20:]  # 0.5 % of 4096
+    assert np.allclose(image_scores(maps, "top"), highest.mean(1), atol=1e-6)
+    tiny = images(2, 4, 4)
+    assert np.allclose(image_scores(tiny, "top"), tiny.flatten(1).amax(1))
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[AEScPlus, torch.Tensor]:
+    """A few steps on smooth images."""
+    train = functional.interpolate(images(32, 3, 4, 4), 64, mode="bicubic").clamp(0, 1)
+    model = AEScPlus(generator=generator())
+    settings = TrainingSettings(
+        epochs=4, batches=10, batch_size=8, learning_rate=2e-3, decay="cosine"
+    )
+    trainer = Trainer(
+        model,
+        train[:28],
+        train[28:],
+        Rich(),
+        settings,
+        loss=LOSSES["repair_and_mark"],
+        augment=Lighting(),
+    )
+    history = trainer.run(progress=False)
+    assert history.keep_last and history.best_epoch == 3
+    assert history.loss[-1] < history.loss[0]
+    rates = history.learning_rate
+    expected = [2e-3 * (1 + np.cos(np.pi * (10 * e + 9) / 40)) / 2 for e in range(4)]
+    assert np.allclose(rates, expected)
+    return model, train
+
+
+def test_method_gives_the_residual_and_the_blurred_mask(trained):
+    model, train = trained
+    method, options = METHODS["aesc_plus"], ScoringOptions(2, 0, torch.device("cpu"))
+    maps = method.maps(model, train[:5], train, options)
+    with torch.inference_mode():
+        outputs = model.eval()(train[:5])
+    assert torch.allclose(maps.reconstructions, outputs[:, :3], atol=1e-5)
+    assert torch.allclose(
+        maps.maps["residual"], (outputs[:, :3] - train[:5]).abs().mean(1), atol=1e-5
+    )
+    assert torch.allclose(maps.maps["defect"], defect_map(outputs[:, 3:]), atol=1e-5)
+    assert set(maps.maps) == {"residual", "defect"} and method.kind == "defect"
+
+
+def test_cosine_training_resumes_and_keeps_to_its_length(tmp_path):
+    train = images(12, 1, 64, 64)
+
+    def trainer(epochs: int, name: str = "a") -> Trainer:
+        settings = TrainingSettings(epochs=epochs, batches=2, batch_size=4, decay="cosine")
+        return Trainer(
+            AEScPlus(1, generator=generator()),
+            train[:8],
+            train[8:],
+            Rich(),
+            settings,
+            loss=LOSSES["repair_and_mark"],
+            augment=Lighting(),
+            checkpoint=tmp_path / name,
+        )
+
+    whole = trainer(3)
+    whole.run(progress=False)
+
+    class Stopped(Exception):
+        pass
+
+    stopped = trainer(3, "b")
+    record = stopped._record
+
+    def once(*arguments):
+        record(*arguments)
+        if len(stopped.history.loss) == 2:
+            raise Stopped
+
+    stopped._record = once
+    with pytest.raises(Stopped):
+        stopped.run(progress=False)
+    resumed = trainer(3, "b")
+    resumed.run(progress=False)
+    for one, other in zip(
+        whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other)
+    with pytest.raises(InputError, match="settings"):
+        trainer(4, "b")
+
+
+def test_configuration_takes_colour_rich_corruption_and_cosine():
+    config = RunConfig.checked(category="washer", model="aesc_plus", preset="standard")
+    assert (config.corruption, config.channels) == ("rich", 3)
+    assert config.training_settings().decay == "cosine"
+    plain = RunConfig.checked(category="washer", corruption="rich")
+    assert plain.training_settings().decay == "plateau"
