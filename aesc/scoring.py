@@ -238,6 +238,16 @@ def smooth(maps: Tensor, sigma: float) -> Tensor:
     return torch.from_numpy(gaussian_filter(maps.numpy(), (0, sigma, sigma), mode="nearest"))
 
 
+def top_count(pixels: int) -> int:
+    """How many of the pixels of a map ``top`` averages: `TOP` of them, at least one.
+
+    Example:
+        >>> top_count(128 * 128)
+        82
+    """
+    return max(1, round(TOP * pixels))
+
+
 def image_scores(maps: Tensor, norm: str = "l2") -> Tensor:
     """One score per image: a norm of its anomaly map.
 
@@ -264,7 +274,7 @@ def image_scores(maps: Tensor, norm: str = "l2") -> Tensor:
         return smooth(maps, sigma).flatten(1).amax(1).double()
     flat = maps.flatten(1).double()  # N x HW
     if norm == "top":
-        return flat.topk(max(1, round(TOP * flat.shape[1])), dim=1).values.mean(1)
+        return flat.topk(top_count(flat.shape[1]), dim=1).values.mean(1)
     if norm == "l0":
         return (flat > TOLERANCE).sum(1).double()
     order = {"l1": 1.0, "l2": 2.0, "linf": np.inf}[norm]

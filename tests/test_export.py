@@ -61,7 +61,7 @@ def test_a_trained_detector_rejects_the_same_parts(tmp_path):
             ]
 
 
-@pytest.mark.parametrize("method", ["aesc", "ae"])
+@pytest.mark.parametrize("method", ["aesc", "ae", "aesc_plus"])
 @pytest.mark.parametrize(
     ("width", "height", "size", "channels", "roi"),
     [

@@ -14,8 +14,8 @@ import onnx
 from aesc.detector import Detector
 from aesc.errors import ExportError, InputError
 from aesc.export.graph import Graph
-from aesc.export.judging import VERDICTS, add_map, add_regions, add_verdict, limits
-from aesc.export.network import add_network, exportable
+from aesc.export.judging import VERDICTS, add_regions, add_verdict, limits
+from aesc.export.maps import add_map, exportable
 from aesc.export.predict import TOLERANCE, Model
 from aesc.export.reading import Input, Size, add_reading
 from aesc.files import whole_file
@@ -51,7 +51,7 @@ def export(
     image. It is run on ``images`` before it gets its name.
 
     Args:
-        detector: calibrated, of AESc or AE.
+        detector: calibrated, of AESc, AE or AESc+.
         path: the file.
         images: image files to compare on, at least one; best those of the calibration.
         size: width and height of all images that the file will take; by default that of the good
@@ -77,8 +77,7 @@ def build(detector: Detector, size: Size | None = None) -> onnx.ModelProto:
     taken = Input.of(detector, size)
     graph = Graph()
     read = add_reading(graph, taken)
-    reconstructed = add_network(graph, network, read, detector.preprocessing.size)
-    found = add_map(graph, read, reconstructed, taken)
+    found = add_map(graph, network, read, taken)
     add_verdict(graph, read, found, detector)
     add_regions(graph, found, detector)
     return graph.model({name: json.dumps(fact) for name, fact in facts(taken).items()})

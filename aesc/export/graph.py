@@ -60,6 +60,13 @@ class Graph:
         self._nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 
+    def highest(self, value: str, count: int) -> str:
+        """Name of the ``count`` highest values along the last axis, highest first."""
+        name, where = (f"{part}_{len(self._nodes)}" for part in ("topk", "where"))
+        number = self.constant(np.array([count]))
+        self._nodes.append(helper.make_node("TopK", [value, number], [name, where]))
+        return name
+
     def cast(self, value: str, kind: str) -> str:
         """Name of a value in another type, as NumPy calls it."""
         return self.add("Cast", value, to=_element(kind))

@@ -1,4 +1,4 @@
-"""From images and reconstructions to score, p-value, verdict and regions, as ONNX operators."""
+"""From images and maps to score, p-value, verdict and regions, as ONNX operators."""
 
 from __future__ import annotations
 
@@ -9,20 +9,13 @@ from scipy.ndimage import gaussian_filter1d
 from aesc.detector import Calibration, Detector, Familiar
 from aesc.detector.calibration import TIE
 from aesc.detector.familiar import LEAST_SLACK, SLACK
+from aesc.experiment import METHODS
 from aesc.export.graph import BATCH_AXIS, Graph
-from aesc.export.reading import Input
+from aesc.export.maps import add_score
 from aesc.scoring import SMOOTHING
 
 VERDICTS = ("good", "review", "reject")
 """What the numbers of the output ``verdict`` stand for."""
-
-
-def add_map(graph: Graph, images: str, reconstructions: str, taken: Input) -> str:
-    """The residual map, N x S x S, 0 where an image is not valid."""
-    x = graph.add("Abs", graph.add("Sub", images, reconstructions))
-    x = graph.add("ReduceMean", x, axes=[1], keepdims=0)  # N x C x S x S to N x S x S
-    valid = taken.probe.valid
-    return x if valid.all() else graph.add("Mul", x, graph.constant(valid.astype(np.float32)))
 
 
 def add_regions(graph: Graph, found: str, detector: Detector) -> None:
@@ -41,7 +34,8 @@ def add_verdict(graph: Graph, images: str, found: str, detector: Detector) -> No
     """Outputs ``score``, ``p_value``, ``measured`` and ``verdict``."""
     calibration, familiar = detector.images, detector.familiar
     assert calibration is not None and familiar is not None  # checked by `Input.of`
-    score = graph.add("ReduceL2", found, axes=[1, 2], keepdims=0)  # N
+    norm, side = METHODS[detector.method].norm, detector.preprocessing.size
+    score = add_score(graph, found, norm, side)  # N
     measured, odd = _add_measurements(graph, images, familiar)
     limits = [
         calibration.threshold(share) * (1 + TIE)

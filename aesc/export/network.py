@@ -7,29 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aesc.detector import Detector
-from aesc.errors import InputError
-from aesc.experiment import METHODS
 from aesc.export.graph import Graph
 from aesc.model import SLOPE, AESc, DownConv, Level, UpConv, same_padding
 from aesc.model._folding import fold, fold_matrix
 from aesc.model._inference import absorb_norm
-
-
-def exportable(detector: Detector) -> AESc:
-    """The network of a detector, if it is one that can be written as operators.
-
-    Raises:
-        InputError: the network or the map of another method.
-    """
-    model, method, paper = detector.model, METHODS[detector.method], METHODS["aesc"]
-    same_map = method.comparison is paper.comparison and method.norm == paper.norm
-    if isinstance(model, AESc) and type(model).forward is AESc.forward and same_map:
-        return model
-    known = [each.title for each in METHODS.values() if each.comparison is paper.comparison]
-    raise InputError(
-        f"A detector of {method.title} cannot be exported: fit one of {' or '.join(known)}."
-    )
 
 
 @torch.no_grad()

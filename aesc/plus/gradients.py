@@ -19,7 +19,7 @@ C = 0.0026
 SCALES = 3
 """Scales of the loss and of the map, each at half the resolution of the one before."""
 
-_TINY = 1e-12
+TINY = 1e-12
 """Added below the root, whose slope at 0 is infinite."""
 
 
@@ -42,7 +42,7 @@ def gradient_magnitude(images: Tensor) -> Tensor:
     columns = x[..., :-2] + x[..., 1:-1] + x[..., 2:]  # B x C x (H + 2) x W
     right = (rows[..., 2:] - rows[..., :-2]) / 3  # B x C x H x W
     down = (columns[..., 2:, :] - columns[..., :-2, :]) / 3
-    return (right.square() + down.square() + _TINY).sqrt()
+    return (right.square() + down.square() + TINY).sqrt()
 
 
 def gms_map(first: Tensor, second: Tensor, scales: int = SCALES) -> Tensor:
