@@ -17,6 +17,9 @@ EDGES = 0.05
 FOCUS = 2
 """Exponent of the focal loss: how little pixels count that are judged right already."""
 
+JUDGE_WIDTH = 8
+"""Feature maps of the judge's first level, half those of AESc: a third of its time."""
+
 BLUR = 1 / 64
 """Standard deviation of the blur of the defect map, as a fraction of the smaller image side."""
 
@@ -54,7 +57,13 @@ class AEScPlus(nn.Module):
     ) -> None:
         super().__init__()
         self.repair = AESc(channels, momentum=momentum, generator=generator)
-        self.judge = AESc(3 * channels + 1, momentum=momentum, outputs=1, generator=generator)
+        self.judge = AESc(
+            3 * channels + 1,
+            width=JUDGE_WIDTH,
+            momentum=momentum,
+            outputs=1,
+            generator=generator,
+        )
         self.config = {"channels": channels}
 
     def forward(self, images: Tensor) -> Tensor:
