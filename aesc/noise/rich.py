@@ -4,7 +4,7 @@ What one corruption looks like, a network learns to look for. So nothing here ha
 from specks to blots of half the image, filled with colours or with pieces of other good images.
 
 Sources of the idea: DRAEM (Zavrtanik, Kristan & Skocaj, ICCV 2021; thresholded smooth noise, filled
-at random opacity) and NSA (Schlueter, Liang, Hou & Kainz, ECCV 2022; pieces of other good images as
+at random opacity) and NSA (Schlüter, Tan, Hou & Kainz, ECCV 2022; pieces of other good images as
 natural defects). The shapes, their mixture and all ranges are ours.
 """
 
