@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 
 import numpy as np
@@ -116,6 +117,22 @@ def test_names_come_from_stdin(model, parts, aesc, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{parts / 'a.png'}\n{parts / 'b.png'}\n"))
     code, text, _ = aesc("predict", model, "-")
     assert code == 0 and len(text.splitlines()) == 2
+
+
+def test_a_name_that_is_not_utf8_comes_back_as_its_bytes(model, tmp_path, aesc, monkeypatch):
+    """From a folder and from stdin, into the table, the page and the heat maps."""
+    plain, raw = tmp_path / "in" / "x.png", os.fsencode(tmp_path / "in") + b"/\xff\xe9.png"
+    save(plain, spoiled(stripes(np.random.default_rng(3))))
+    try:
+        os.rename(plain, raw)
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw + b"\n"), encoding="utf-8"))
+    for images, out in ((tmp_path / "in", tmp_path / "a"), ("-", tmp_path / "b")):
+        assert aesc("predict", model, images, "--out", out)[0] == 0
+        assert raw in (out / "results.csv").read_bytes()
+        assert "\\udcff\\udce9.png" in (out / "report.html").read_text(encoding="utf-8")
+        assert os.listdir(os.fsencode(out / "heatmaps")) == [b"\xff\xe9.png.png"]
 
 
 def test_a_bad_file_is_a_row_and_the_others_are_scored(model, parts, tmp_path, aesc):

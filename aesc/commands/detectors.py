@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -199,6 +200,8 @@ def _images(names: list[str], recursive: bool) -> list[Path]:
     """The files that are named, those in folders that are named, and those named on stdin."""
     from aesc.data.images import is_image_file
 
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # names need not be UTF-8
     listed = [line.rstrip("\n") for line in sys.stdin] if names == ["-"] else names
     found: list[Path] = []
     for name in filter(None, listed):

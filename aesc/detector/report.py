@@ -71,7 +71,8 @@ def write_results(
     with (
         whole_file(out / "results.csv") as temporary,
         # A byte-order mark tells Excel that the names are UTF-8.
-        temporary.open("w", encoding="utf-8-sig", newline="") as file,
+        # Names need not be UTF-8: their bytes are written as they are.
+        temporary.open("w", encoding="utf-8-sig", errors="surrogateescape", newline="") as file,
     ):
         writer = csv.writer(file)
         writer.writerow(COLUMNS)

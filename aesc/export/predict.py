@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -158,6 +159,8 @@ def self_test(model: Model, folder: Path) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, score images, print; return the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names need not be UTF-8
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("images", nargs="*", help="image files")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each image")
