@@ -9,8 +9,11 @@ from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
+
+from aesc.plots._fonts import families, tell_missing
 
 WIDTH = 7.0
 """Widest figure in inches. A text of 11.5 points in it is 9 pixels high on a 390 pixel screen."""
@@ -67,7 +70,7 @@ def style() -> AbstractContextManager[None]:
 
     Every function of `aesc.plots` draws inside it already; use it for a figure of your own.
     """
-    return plt.style.context(_SETTINGS, after_reset=True)
+    return plt.style.context({**_SETTINGS, "font.family": families()}, after_reset=True)
 
 
 def new_figure(
@@ -83,6 +86,7 @@ def finish(figure: Figure, description: str) -> Figure:
     Matplotlib makes tick labels when it first lays out, in the style that is then in force.
     """
     figure.set_label(description)
+    tell_missing(text.get_text() for text in figure.findobj(Text))
     figure.draw_without_rendering()
     return figure
 
