@@ -19,6 +19,7 @@ NAMES = (
     "growth",
     "sweep_overhead",
     "promise",
+    "relit",
     "exported",
     "practice",
     "gpu",

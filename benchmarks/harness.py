@@ -102,9 +102,9 @@ def environment() -> dict[str, object]:
     }
 
 
-def arguments(description: str) -> argparse.Namespace:
-    """The options that every benchmark has."""
-    parser = argparse.ArgumentParser(description=description)
+def arguments(description: str, *more: argparse.ArgumentParser) -> argparse.Namespace:
+    """The options that every benchmark has, and those of parsers without a help of their own."""
+    parser = argparse.ArgumentParser(description=description, parents=more)
     parser.add_argument("--quick", action="store_true", help="few repeats, to try the script")
     parser.add_argument("--threads", type=int, help="cores that torch uses; by default all")
     options = parser.parse_args()

@@ -149,12 +149,15 @@ def test_defect_map_is_a_gaussian_blur():
     assert np.allclose(defect_map(probability), expected, atol=1e-5)
 
 
-def test_top_score_is_the_mean_of_the_highest_values():
+def test_top_score_is_how_far_the_highest_values_lie_above_the_median():
     maps = images(4, 64, 64)
     highest = np.sort(maps.numpy().reshape(4, -1), axis=1)[:, -20:]  # 0.5 % of 4096
-    assert np.allclose(image_scores(maps, "top"), highest.mean(1), atol=1e-6)
+    middle = np.sort(maps.numpy().reshape(4, -1), axis=1)[:, 2047]  # the lower of the two
+    assert np.allclose(image_scores(maps, "top"), highest.mean(1) - middle, atol=1e-6)
+    assert np.allclose(image_scores(maps, "top"), image_scores(maps + 0.3, "top"), atol=1e-6)
     tiny = images(2, 4, 4)
-    assert np.allclose(image_scores(tiny, "top"), tiny.flatten(1).amax(1))
+    flat = tiny.flatten(1)
+    assert np.allclose(image_scores(tiny, "top"), flat.amax(1) - flat.median(1).values)
 
 
 @pytest.fixture(scope="module")

@@ -58,9 +58,13 @@ def add_score(graph: Graph, found: str, norm: str, side: int) -> str:
     """The image scores, N, of maps N x S x S, as `aesc.scoring.image_scores` gives them."""
     if norm == "l2":
         return graph.add("ReduceL2", found, axes=[1, 2], keepdims=0)
+    one = graph.constant(np.array([1]))
     flat = graph.add("Reshape", found, graph.constant(np.array([0, side * side])))  # N x S S
-    highest = graph.highest(flat, top_count(side * side))  # N x K
-    return graph.add("ReduceMean", highest, axes=[1], keepdims=0)
+    half = side * side // 2 + 1  # the last of them is the median that torch takes
+    above = graph.highest(flat, half)
+    median = graph.add("Squeeze", graph.cut(above, [half - 1], [half], [1]), one)  # N
+    highest = graph.cut(above, [0], [top_count(side * side)], [1])  # N x K
+    return graph.add("Sub", graph.add("ReduceMean", highest, axes=[1], keepdims=0), median)
 
 
 def _add_defect(graph: Graph, model: AEScPlus, images: str, side: int) -> str:
