@@ -99,7 +99,12 @@ def test_the_command_goes_on_after_it_was_killed_and_after_ctrl_c(tmp_path):
 
     def start(*more: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*command, *more],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # In the background of a shell, Ctrl-C is ignored, which processes inherit.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     killed = start()

@@ -20,6 +20,7 @@ def without_mask(loss: Callable[[Tensor, Tensor], Tensor]) -> Loss:
     """A loss of reconstructions and clean images, as a `Loss`, which is given the mask as well.
 
     Example:
+        >>> import torch
         >>> loss = without_mask(functional.l1_loss)
         >>> loss(torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2))
         tensor(1.)

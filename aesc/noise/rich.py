@@ -47,7 +47,7 @@ class Rich(Corruption):
         >>> images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         >>> corrupted, mask = Rich(clean=0.5)(images, torch.Generator().manual_seed(0))
         >>> mask.flatten(1).any(1).int()  # which images are corrupted
-        tensor([0, 1, 0, 1, 1, 1, 0, 1], dtype=torch.int32)
+        tensor([1, 1, 1, 1, 0, 1, 0, 0], dtype=torch.int32)
     """
 
     shapes: int = 3
