@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from aesc.experiment import METHODS, Experiment, RunConfig, ScoringOptions
+from aesc.detector import load
+from aesc.experiment import Experiment, RunConfig, ScoringOptions
 from aesc.metrics import auroc
 from aesc.plus import Lighting
 from aesc.scoring import image_scores
 from aesc.synthetic import CATEGORIES
-from aesc.training import load_tensors
 from benchmarks.harness import ROOT, arguments, write
 
 MODELS = ("aesc", "aesc_plus")
@@ -97,11 +97,7 @@ def trained(experiment: Experiment) -> nn.Module:
     weights = experiment.path(".safetensors")
     if not weights.exists():
         return experiment.model
-    config = experiment.config
-    method = METHODS[config.model]
-    model = method.build(config.channels, config.size, 0.1, torch.Generator().manual_seed(0))
-    model.load_state_dict(load_tensors(weights)[0])
-    return model.to(experiment.device).eval()
+    return load(weights, str(experiment.device)).model
 
 
 if __name__ == "__main__":
