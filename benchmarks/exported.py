@@ -54,7 +54,7 @@ def latency(side: int, size: tuple[int, int], repeats: int) -> Row:
 def detector(side: int, size: tuple[int, int]) -> Detector:
     """An untrained one, which takes as long as a trained one."""
     model = METHODS["aesc"].build(1, side, 0.1, torch.Generator().manual_seed(0)).eval()
-    reading = Preprocessing(side, 1, 255)
+    reading = Preprocessing((side, side), 1, 255)
     pictures = [reading.read(image) for image in good_images(size)]
     made = Detector(model, "aesc", reading, familiar=Familiar.of(pictures))
     return made.calibrated_on(pictures)

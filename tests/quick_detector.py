@@ -40,7 +40,7 @@ class SlowDetector(QuickDetector):
 def quick_detector(kind: type[QuickDetector] = QuickDetector) -> QuickDetector:
     """Calibrated on greys from 0.25 to 0.75."""
     scores = Calibration.of(np.linspace(0.25, 0.75, 199))
-    return kind(nn.Identity(), "aesc", Preprocessing(8, 1, 255), images=scores, pixels=scores)
+    return kind(nn.Identity(), "aesc", Preprocessing((8, 8), 1, 255), images=scores, pixels=scores)
 
 
 def watch_slowly(folder: str, out: str, until: int) -> None:

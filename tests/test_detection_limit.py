@@ -35,7 +35,9 @@ def picture(box: int = SIDE, valid: np.ndarray | None = None) -> Picture:
 def detector(threshold: float) -> Detector:
     """Rejects where the L2 norm of the mark is above the threshold."""
     scores = Calibration.of(np.linspace(0, threshold, 99))
-    return Detector(Grey(), "aesc", Preprocessing(SIDE, 1, 255), images=scores, pixels=scores)
+    return Detector(
+        Grey(), "aesc", Preprocessing((SIDE, SIDE), 1, 255), images=scores, pixels=scores
+    )
 
 
 def table(*rows: tuple[float, ...]) -> DetectionLimit:

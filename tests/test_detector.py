@@ -88,6 +88,14 @@ def test_too_few_or_no_images_are_refused(tmp_path):
         ({"preset": "no"}, "preset"),
         ({"size": 32}, "64"),
         ({"size": 64.5}, "size"),
+        ({"size": (128, 32)}, "64"),
+        ({"size": (64, 64, 64)}, "width and height"),
+        ({"size": (128, 64), "method": "ae_l2"}, "square"),
+        ({"overlap": 16}, "tile"),
+        ({"tile": 64, "overlap": 33}, "half of the tile, 32"),
+        ({"tile": 64, "overlap": -1}, "overlap"),
+        ({"tile": 32}, "64"),
+        ({"tile": 128, "size": 64}, "less than a tile of 128"),
         ({"minutes": 0}, "minutes"),
         ({"false_rejects": 0.2, "review": 0.1}, "review"),
         ({"false_rejects": 1.5}, "false_rejects"),
@@ -305,7 +313,8 @@ def test_an_image_that_is_not_square_keeps_its_proportions(tmp_path):
     assert abs(region.x + region.width / 2 - 96) < 5 and abs(region.y + region.height / 2 - 26) < 5
     picture = made.preprocessing.read(tmp_path / "000.png")
     assert picture.valid.sum() == 64 * 32 and picture.box == (0, -32, 128, 128)
-    assert made.maps([picture])[0][:16].abs().sum() == 0  # padding counts for nothing
+    (scored,) = made.scored([picture])
+    assert scored.map[:12].max() == 0 < scored.map[16:48].max()  # padding counts for nothing
 
 
 def test_twelve_bits_in_a_file_of_sixteen_are_seen_in_full(tmp_path):

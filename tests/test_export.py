@@ -10,7 +10,7 @@ from detectors import SIDE, good_folder, refused, save, small_detector, spoiled,
 from exports import untrained
 from PIL import Image
 
-from aesc.detector import RegionOfInterest
+from aesc.detector import RegionOfInterest, Tiling
 from aesc.errors import ExportError
 from aesc.synthetic import CATEGORIES, embedded
 
@@ -77,6 +77,42 @@ def test_any_shape_size_and_region(tmp_path, method, width, height, size, channe
     detector = untrained(images[:12], size, channels, roi=region, method=method, review=0.2)
     checked = export(detector, tmp_path / "x.onnx", images)
     assert max(each.difference for each in checked) < TOLERANCE
+
+
+@pytest.mark.parametrize("method", ["aesc", "aesc_plus"])
+@pytest.mark.parametrize("size", [(128, 64), (70, 110)])
+def test_an_input_that_is_not_square(tmp_path, method, size):
+    images = parts(tmp_path / "in", 12, 90, 60)
+    detector = untrained(images[:12], size, method=method, review=0.2)
+    checked = export(detector, tmp_path / "x.onnx", images)
+    assert max(each.difference for each in checked) < TOLERANCE
+
+
+@pytest.mark.parametrize("method", ["aesc", "aesc_plus"])
+@pytest.mark.parametrize(
+    ("width", "height", "size", "roi"),
+    [
+        (150, 90, None, None),
+        (64, 64, None, None),
+        (200, 150, None, (20, 11, 70, 101)),
+        (90, 60, (135, 90), None),
+        (700, 70, None, None),  # its mean is taken of blocks of pixels
+    ],
+)
+def test_an_image_in_tiles(tmp_path, method, width, height, size, roi):
+    images = parts(tmp_path / "in", 12, width, height)
+    region = roi and RegionOfInterest.rectangle(roi, (width, height))
+    tiling = Tiling(64, 16)
+    detector = untrained(images[:12], size, roi=region, method=method, tiling=tiling, review=0.2)
+    checked = export(detector, tmp_path / "x.onnx", images)
+    assert max(each.difference for each in checked) < TOLERANCE
+    model, picture = Model(tmp_path / "x.onnx"), detector.preprocessing.read(images[-1])
+    (scored,) = detector.scored([picture])
+    found = model.run(model.read(images[-1])[None].repeat(2, axis=0))
+    wanted = scored.map / detector.pixel_threshold
+    for each in found["map"]:
+        np.testing.assert_allclose(each, wanted, rtol=1e-3, atol=1e-4)
+    assert found["score"] == pytest.approx([scored.score] * 2, rel=TOLERANCE)
 
 
 def test_a_region_that_is_no_rectangle(tmp_path):
@@ -188,7 +224,7 @@ def test_the_file_says_what_it_is(tmp_path):
     export(untrained(images, false_rejects=0.1, review=0.2), tmp_path / "x.onnx", images)
     model = onnx.load(tmp_path / "x.onnx")
     facts = {each.key: json.loads(each.value) for each in model.metadata_props}
-    assert facts["format"] == "aesc-onnx" and facts["size"] == 64 and facts["channels"] == 1
+    assert facts["format"] == "aesc-onnx" and facts["size"] == [64, 64] and facts["channels"] == 1
     assert facts["white_level"] == 255 and facts["calibration_images"] == 16
     assert (facts["false_rejects"], facts["review"]) == (0.1, 0.2)
     assert {"fingerprint", "licence", "aesc"} <= set(facts)

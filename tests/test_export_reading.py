@@ -8,7 +8,7 @@ pytest.importorskip("onnx")
 
 from aesc.data.images import decode
 from aesc.export.predict import _decoded
-from aesc.export.reading import axis_matrix
+from aesc.export.reading import Axis
 
 RNG = np.random.default_rng(0)
 COLOURS = Image.fromarray(RNG.integers(0, 256, (6, 9, 4), np.uint8))
@@ -66,11 +66,11 @@ def test_what_is_no_image_is_one_sentence(content, tmp_path):
 def test_two_products_are_what_pillow_makes(length, target):
     pixels = RNG.random((length, length), np.float32)
     wanted = Image.fromarray(pixels).resize((target, target), Image.Resampling.BILINEAR)
-    matrix = axis_matrix(length, (0, length), (0, length), target)
+    matrix = Axis(length, (0, length), (0, length), target).matrix()
     np.testing.assert_allclose(matrix @ pixels @ matrix.T, np.asarray(wanted), atol=1e-6)
 
 
 def test_the_edge_of_the_region_is_repeated():
     pixels = np.arange(10.0)
-    matrix = axis_matrix(10, (3, 6), (2, 5), 5)  # pixels 3 to 5, one more at each end
+    matrix = Axis(10, (3, 6), (2, 5), 5).matrix()  # pixels 3 to 5, one more at each end
     np.testing.assert_allclose(matrix @ pixels, [3, 3, 4, 5, 5])

@@ -204,7 +204,7 @@ def test_damaged_bytes_are_read_in_range_or_refused(kind, data):
         patch.setattr(images_module, "MAX_PIXELS", 2**16)  # a changed header may ask for gigabytes
         try:
             image = images_module.decode(bytes(content), "x")
-            result = images_module.image_array(image, "x", 4, 3)
+            result = images_module.image_array(image, "x", (4, 4), 3)
         except InputError as error:
             assert str(error).startswith("x ")
         else:

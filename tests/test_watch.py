@@ -211,7 +211,7 @@ def test_bad_input_is_refused_before_anything_is_written(folder, tmp_path):
     detector = quick_detector()
     refused(lambda: next(watch(detector, tmp_path / "no", out)), "no is not a folder")
     refused(lambda: next(watch(detector, folder, folder)), "is the folder that is watched")
-    bare = Detector(detector.model, "aesc", Preprocessing(8, 1, 255))
+    bare = Detector(detector.model, "aesc", Preprocessing((8, 8), 1, 255))
     refused(lambda: next(watch(bare, folder, out)), "no threshold")
     assert not out.exists()
     (tmp_path / "file").write_text("")
@@ -238,7 +238,7 @@ def test_p_values_of_another_calibration_do_not_count_for_drift(tmp_path):
     grey(folder / "x.png", 250)
     scores = Calibration.of(np.linspace(0.25, 0.99, 199))
     other = type(quick_detector())(
-        quick_detector().model, "aesc", Preprocessing(8, 1, 255), images=scores, pixels=scores
+        quick_detector().model, "aesc", Preprocessing((8, 8), 1, 255), images=scores, pixels=scores
     )
     list(watch(other, folder, tmp_path / "out", WatchSettings(**QUICK, until=61), told.append))
     assert len(told) == 1

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aesc.commands.terminal import Commands, local_path, print_note
+from aesc.commands.terminal import Commands, local_path, print_note, side_or_size
 from aesc.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +31,15 @@ def add_parsers(commands: Commands) -> None:
     )
     fit.add_argument("--method", default="aesc", help="that `aesc info` lists (default: aesc)")
     fit.add_argument("--preset", default="quick", help="quick, standard or paper (default: quick)")
-    fit.add_argument("--size", type=int, help="side of the network's input (default: the preset's)")
+    fit.add_argument(
+        "--size",
+        type=side_or_size,
+        help="SIDE or WIDTHxHEIGHT of the input (default: the preset's)",
+    )
+    fit.add_argument("--tile", type=int, help="cut large images into tiles of so many pixels")
+    fit.add_argument(
+        "--overlap", type=int, help="of neighbouring tiles in pixels (default: a quarter of --tile)"
+    )
     fit.add_argument("--channels", type=int, help="1 grey, 3 colour (default: the method's)")
     fit.add_argument("--minutes", type=float, help="about how long to train (default: the preset)")
     fit.add_argument("--roi", help="where to look: x,y,width,height or a mask file")
@@ -78,12 +86,15 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def _fit(options: argparse.Namespace) -> int:
     from aesc.detector import FitSettings, fit, good_files, least_typical, save, survey
+    from aesc.detector.fitting import check_images
     from aesc.files import check_writable
 
     settings = FitSettings(
         method=options.method,
         preset=options.preset,
         size=options.size,
+        tile=options.tile,
+        overlap=options.overlap,
         channels=options.channels,
         minutes=options.minutes,
         seed=options.seed,
@@ -96,6 +107,7 @@ def _fit(options: argparse.Namespace) -> int:
     found = survey(good, apart)
     if options.roi:
         settings = replace(settings, roi=_roi(options.roi, found.all[0].size))
+    check_images(found, settings)
     schedule, seconds = settings.schedule()
     for line in found.lines():
         print(line)

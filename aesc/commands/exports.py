@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aesc.commands.terminal import Commands, local_path, print_error, print_note
+from aesc.commands.terminal import Commands, local_path, print_error, print_note, width_and_height
 
 if TYPE_CHECKING:
     from aesc.detector import Detector
@@ -27,19 +26,14 @@ def add_parsers(commands: Commands) -> None:
         help="a folder instead, named as --out without .onnx: with a script that needs no torch",
     )
     export.add_argument(
-        "--input", type=_size, help="WIDTHxHEIGHT of all images (default: that of the good ones)"
+        "--input",
+        type=width_and_height,
+        help="WIDTHxHEIGHT of all images (default: that of the good ones)",
     )
     export.add_argument(
         "--images", type=local_path, help="folder of images to check the file on, best good ones"
     )
     export.set_defaults(command=_export)
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"it is {text!r}: give WIDTHxHEIGHT, such as 1024x768.")
-    return int(found[1]), int(found[2])
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -34,6 +34,41 @@ def local_path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def width_and_height(text: str) -> tuple[int, int]:
+    """A size such as ``1024x768``.
+
+    Raises:
+        argparse.ArgumentTypeError: another text.
+
+    Example:
+        >>> width_and_height("1024x768")
+        (1024, 768)
+    """
+    found = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"it is {text!r}: give WIDTHxHEIGHT, such as 1024x768.")
+    return int(found[1]), int(found[2])
+
+
+def side_or_size(text: str) -> int | tuple[int, int]:
+    """The side of a square, such as ``256``, or a size, such as ``512x256``.
+
+    Raises:
+        argparse.ArgumentTypeError: another text.
+
+    Example:
+        >>> side_or_size("256"), side_or_size("512x256")
+        (256, (512, 256))
+    """
+    if "x" in text:
+        return width_and_height(text)
+    if not re.fullmatch(r"[1-9]\d{0,5}", text):
+        raise argparse.ArgumentTypeError(
+            f"it is {text!r}: give the side of a square, such as 256, or WIDTHxHEIGHT."
+        )
+    return int(text)
+
+
 def print_notes(records: Iterable[Record]) -> None:
     """What the runs found odd about their data, once for each category."""
     notes = {f"{r.data.dataset}/{r.data.category}: {r.notes}": None for r in records if r.notes}

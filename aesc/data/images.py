@@ -46,6 +46,9 @@ _NOT_RASTER = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
 
 _limit_lock = threading.Lock()
 
+Size = tuple[int, int]
+"""Width and height in pixels, as Pillow orders them."""
+
 
 def is_image_file(path: Path) -> bool:
     """Say by its name whether ``path`` is an image: an extension Pillow decodes, and not hidden."""
@@ -86,7 +89,7 @@ def read_image(
     """
     whole("size", size)
     check_channels(channels)
-    return image_array(decode(read_bytes(path), path), path, size, channels, white_level)
+    return image_array(decode(read_bytes(path), path), path, (size, size), channels, white_level)
 
 
 def read_mask(
@@ -113,7 +116,7 @@ def read_mask(
     mask = decode(read_bytes(path), path)
     if image_path is not None:
         check_same_size(mask, path, decode(read_bytes(image_path), image_path), image_path)
-    return mask_array(mask, size)
+    return mask_array(mask, (size, size))
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -167,20 +170,28 @@ def decode(data: bytes, path: str | Path) -> Image.Image:
 def image_array(
     image: Image.Image,
     path: str | Path,
-    size: int,
+    size: Size,
     channels: int,
     white_level: float | None = None,
 ) -> NDArray[np.float32]:
-    """Resize a decoded image; arguments, result and errors as for `read_image`."""
+    """Resize a decoded image to any width and height, otherwise as `read_image` does.
+
+    Returns:
+        ``channels x height x width``, values in [0, 1].
+    """
     full_scale = _full_scale(image, path) if white_level is None else white_level
-    planes: NDArray[np.float32] = (
-        np.stack([_resized(band, size) for band in image.split()]) / full_scale
-    )
+    bands = image.split()
+    # Filled in place: an image of a line-scan camera shall not stand in memory twice.
+    planes = np.empty((len(bands), size[1], size[0]), np.float32)
+    for plane, band in zip(planes, bands, strict=True):
+        plane[:] = _resized(band, size)
+    planes /= np.float32(full_scale)
     if channels == 1 and len(planes) == 3:
         planes = np.tensordot(_LUMA, planes, axes=1)[None]
     elif channels == 3 and len(planes) == 1:
         planes = np.repeat(planes, 3, axis=0)
-    return planes.clip(0, 1)  # the weights of filter and luma sum to 1 only to 1e-7
+    # the weights of filter and luma sum to 1 only to 1e-7
+    return planes.clip(0, 1, out=planes)
 
 
 def largest_value(image: Image.Image, path: str | Path) -> float:
@@ -195,11 +206,15 @@ def largest_value(image: Image.Image, path: str | Path) -> float:
     return largest if image.mode == "F" else max(largest, 255)
 
 
-def mask_array(mask: Image.Image, size: int) -> NDArray[np.bool_]:
-    """Resize a decoded mask; arguments and result as for `read_mask`."""
-    defect = defect_pixels(mask)
-    rows, columns = (nearest(length, size) for length in defect.shape)
-    return defect[rows[:, None], columns]
+def mask_array(mask: Image.Image, size: Size) -> NDArray[np.bool_]:
+    """Resize a decoded mask to any width and height, ``height x width``, as `read_mask` does."""
+    return resized_mask(defect_pixels(mask), size)
+
+
+def resized_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
+    """Resize a mask by nearest neighbour: to ``height x width`` of ``size``."""
+    rows, columns = (nearest(*each) for each in zip(mask.shape, size[::-1], strict=True))
+    return mask[rows[:, None], columns]
 
 
 def defect_pixels(mask: Image.Image) -> NDArray[np.bool_]:
@@ -318,11 +333,11 @@ def _value_range(image: Image.Image, path: str | Path) -> tuple[float, float]:
     return low, high
 
 
-def _resized(band: Image.Image, size: int) -> NDArray[np.float32]:
+def _resized(band: Image.Image, size: Size) -> NDArray[np.float32]:
     """Resize one channel in 32-bit floating point, so that no bit of a 16-bit file is lost."""
     if band.mode.startswith("I"):  # Pillow converts not every byte order of I;16
         band = Image.fromarray(np.asarray(band, dtype=np.float32))
-    return np.asarray(band.convert("F").resize((size, size), Image.Resampling.BILINEAR))
+    return np.asarray(band.convert("F").resize(size, Image.Resampling.BILINEAR))
 
 
 def nearest(length: int, size: int) -> NDArray[np.int64]:

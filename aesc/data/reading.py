@@ -245,8 +245,8 @@ def _read(job: _Job, white_level: float) -> tuple[dict[Path, bytes], _Facts]:
     image = decode(data, path)
     facts = _Facts(largest_value(image, path), image.info[FRAMES])
     if job.image is not None:
-        channels, size, _ = job.image.shape
-        job.image[:] = image_array(image, path, size, channels, white_level)
+        channels, side, _ = job.image.shape
+        job.image[:] = image_array(image, path, (side, side), channels, white_level)
     if job.mask is None:
         return digests, facts
     for mask_path in job.file.masks:
@@ -254,5 +254,5 @@ def _read(job: _Job, white_level: float) -> tuple[dict[Path, bytes], _Facts]:
         digests[mask_path] = hashlib.sha256(data).digest()
         mask = decode(data, mask_path)
         check_same_size(mask, mask_path, image, path)
-        job.mask[0] |= mask_array(mask, size)
+        job.mask[0] |= mask_array(mask, (side, side))
     return digests, facts

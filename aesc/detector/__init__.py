@@ -25,6 +25,7 @@ from aesc.detector.limit import DetectionLimit, detection_limit
 from aesc.detector.result import Region, Result
 from aesc.detector.storage import load, save
 from aesc.detector.survey import Good, Survey, good_files, survey
+from aesc.detector.tiling import Tiling
 
 __all__ = [
     "Calibration",
@@ -42,6 +43,7 @@ __all__ = [
     "RegionOfInterest",
     "Result",
     "Survey",
+    "Tiling",
     "detection_limit",
     "fit",
     "good_files",

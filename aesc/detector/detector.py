@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,23 +13,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aesc.detector.calibration import FALSE_REJECTS, REVIEW, Calibration, check_shares
 from aesc.detector.familiar import Familiar
-from aesc.detector.inputs import Picture, Preprocessing, Source
+from aesc.detector.inputs import Picture, Preprocessing, Source, read_all
 from aesc.detector.limit import with_limit
 from aesc.detector.result import Result, Verdict, find_regions
+from aesc.detector.scoring import BATCH, Scored, Scorer
 from aesc.errors import InputError
-from aesc.experiment import METHODS, ScoringOptions
-from aesc.scoring import SMOOTHING, Compared, image_scores, smooth
-
-BATCH = 16
-"""Images that are scored at a time; does not change the results."""
 
 READERS = 4
 """Threads that decode ahead of the network in `Detector.stream`."""
+
+MOST_SAMPLED = 2**18
+"""Pixels of a map that count for ``quiet``, at most: of larger ones, every k-th."""
 
 MIN_CALIBRATION = 10
 """Fewest good images that a threshold is taken from."""
@@ -113,7 +111,7 @@ class Detector:
         (result,) = self.judge([picture])
         return replace(result, seconds=time.perf_counter() - started)
 
-    def stream(self, images: Iterable[Source], batch_size: int = BATCH) -> Iterator[Result]:
+    def stream(self, images: Iterable[Source], batch_size: int | None = None) -> Iterator[Result]:
         """Score images as they come, in their order, in constant memory.
 
         Images are decoded by threads while the network computes. One that cannot be read is a
@@ -122,12 +120,14 @@ class Detector:
 
         Args:
             images: any number of them, see `Preprocessing.read`.
-            batch_size: images at a time.
+            batch_size: images at a time; by default `BATCH`, or one where images are cut into
+                tiles. It does not change the results.
 
         Raises:
             InputError: the detector was never calibrated.
         """
         self._calibrated(self.images)
+        batch_size = batch_size or (BATCH if self.preprocessing.tiling is None else 1)
         last = ""
         pending = iter(images)
         with ThreadPoolExecutor(READERS) as pool:
@@ -139,8 +139,9 @@ class Detector:
                 judged = iter(self.judge(pictures, last))
                 seconds = (time.perf_counter() - started) / len(batch)
                 last = pictures[-1].digest if pictures else last
-                for item in batch:
-                    result = next(judged) if isinstance(item, Picture) else item
+                results = [next(judged) if isinstance(i, Picture) else i for i in batch]
+                del batch, pictures  # large ones shall not stay while the caller works
+                for result in results:
                     yield replace(result, seconds=seconds)
 
     def calibrate(
@@ -164,7 +165,7 @@ class Detector:
                 in size or mode from the good images of the training.
         """
         check_count(len(good))
-        pictures = [self.preprocessing.read(source) for source in good]
+        pictures = read_all(self.preprocessing, good)
         for picture in pictures:
             self._check_like_training(picture)
         shares = {"false_rejects": false_rejects, "review": review}
@@ -172,34 +173,29 @@ class Detector:
         new = self.calibrated_on(pictures, familiar=Familiar.of(pictures), **chosen)
         return with_limit(new, pictures)
 
-    def calibrated_on(self, pictures: Sequence[Picture], **changes: Any) -> Detector:
+    def calibrated_on(self, pictures: Iterable[Picture], **changes: Any) -> Detector:
         """As `calibrate`, of images that were read and checked.
 
         Args:
             pictures: good images.
             changes: other attributes of the new detector.
         """
-        maps = self.maps(pictures)
-        blurred = self._blurred(maps)
+        scores, maxima, samples = [], [], []
+        for scored in self.scored(pictures):
+            scores.append(scored.score)
+            maxima.append(scored.map.max())
+            samples.append(scored.map.ravel()[:: -(-scored.map.size // MOST_SAMPLED)])
         return replace(
             self,
-            images=Calibration.of(image_scores(maps, METHODS[self.method].norm)),
-            pixels=Calibration.of(blurred.max((1, 2))),
-            quiet=float(np.quantile(blurred, 0.95)),
+            images=Calibration.of(scores),
+            pixels=Calibration.of(maxima),
+            quiet=float(np.quantile(np.concatenate(samples), 0.95)) if samples else 0.0,
             **changes,
         )
 
-    def maps(self, pictures: Sequence[Picture]) -> Tensor:
-        """Anomaly maps of images that were read: float32 N x S x S, on the CPU, 0 where invalid."""
-        parts, kind = [], METHODS[self.method].kind
-        for start in range(0, len(pictures), BATCH):
-            batch = pictures[start : start + BATCH]
-            images = torch.from_numpy(np.stack([p.pixels for p in batch])).to(self.device)
-            valid = torch.from_numpy(np.stack([p.valid for p in batch]))  # B x S x S
-            with torch.inference_mode():
-                found = self._compare(images)[1][kind].cpu()  # B x C x S x S to B x S x S
-            parts.append(found * valid)
-        return torch.cat(parts)
+    def scored(self, pictures: Iterable[Picture]) -> Iterator[Scored]:
+        """Image score and blurred map of images that were read, in their order."""
+        return self._scorer.scored(pictures)
 
     def judge(self, pictures: Sequence[Picture], last: str = "") -> list[Result]:
         """Score images that were read.
@@ -211,26 +207,20 @@ class Detector:
         Raises:
             InputError: the detector was never calibrated.
         """
-        if not pictures:
-            return []
-        maps = self.maps(pictures)
-        scores = image_scores(maps, METHODS[self.method].norm).tolist()
-        relative = self._blurred(maps) / np.float32(max(self.pixel_threshold, 1e-12))
-        before = [last, *(picture.digest for picture in pictures)]
-        each = zip(pictures, scores, relative, before, strict=False)
-        return [self._result(one, score, map_, one.digest == b) for one, score, map_, b in each]
+        found = []
+        for picture, scored in zip(pictures, self.scored(pictures), strict=True):
+            found.append(self._result(picture, scored, picture.digest == last))
+            last = picture.digest
+        return found
 
     @cached_property
-    def _compare(self) -> Callable[[Tensor], Compared]:
-        """From a batch to its maps. Preparing the network takes longer than a small image."""
-        method = METHODS[self.method]
-        options = ScoringOptions(2, 0, self.device, kinds=(method.kind,))
-        return method.comparison(self.model, self.learned, options)
+    def _scorer(self) -> Scorer:
+        """Preparing the network takes longer than a small image."""
+        return Scorer(self.model, self.method, self.learned, self.preprocessing, self.device)
 
-    def _result(
-        self, picture: Picture, score: float, relative: NDArray[np.float32], repeated: bool
-    ) -> Result:
-        calibration = self._calibrated(self.images)
+    def _result(self, picture: Picture, scored: Scored, repeated: bool) -> Result:
+        calibration, score = self._calibrated(self.images), scored.score
+        relative = scored.map / np.float32(max(self.pixel_threshold, 1e-12))
         odd = list(self.familiar.oddities(picture)) if self.familiar is not None else []
         if repeated:
             odd.append("repeated: the same bytes as the image before it")
@@ -262,10 +252,6 @@ class Detector:
             name = str(source) if isinstance(source, (str, Path)) else "image"
             nothing = float("nan")
             return Result(name, "error", nothing, self.threshold, nothing, notes=(str(error),))
-
-    def _blurred(self, maps: Tensor) -> NDArray[np.float32]:
-        blurred: NDArray[np.float32] = smooth(maps, SMOOTHING * maps.shape[-1]).numpy()
-        return blurred
 
     def _check_like_training(self, picture: Picture) -> None:
         known = self.familiar

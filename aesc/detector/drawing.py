@@ -54,14 +54,10 @@ def overlay(image: PIL.Image.Image, result: Result, quiet: float) -> PIL.Image.I
     x, y, width, height = result.box
     strength = PIL.Image.fromarray(opacity(result.map, quiet))
     strength = strength.resize((width, height), PIL.Image.Resampling.BILINEAR)
-    alpha = np.zeros((base.height, base.width), np.float32)
-    left, top = max(x, 0), max(y, 0)
-    right, bottom = min(x + width, base.width), min(y + height, base.height)
-    inside = np.asarray(strength)[top - y : bottom - y, left - x : right - x]
-    alpha[top:bottom, left:right] = inside
-    pixels = np.asarray(base, np.float32)  # H x W x 3
-    mixed = pixels * (1 - alpha[..., None]) + np.array(COLOUR, np.float32) * alpha[..., None]
-    return PIL.Image.fromarray(np.rint(mixed).astype(np.uint8))
+    alpha = PIL.Image.fromarray(np.rint(255 * np.asarray(strength)).astype(np.uint8))
+    # Pillow's crop fills what lies beyond a border with 0.
+    alpha = alpha.crop((-x, -y, base.width - x, base.height - y))
+    return PIL.Image.composite(PIL.Image.new("RGB", base.size, COLOUR), base, alpha)
 
 
 def thumbnail(image: PIL.Image.Image, side: int = 240) -> str:

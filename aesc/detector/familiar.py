@@ -26,6 +26,9 @@ LEAST_SLACK = {"brightness": 0.02, "sharpness": 0.002, "shift down": 2.0, "shift
 ASPECT = 0.02
 """Relative difference of the aspect ratio that still passes for the same framing."""
 
+MEAN_SIDE = 512
+"""Longest side of the mean image: of larger images, blocks of pixels are averaged."""
+
 TURNS = 0.25
 """Good images whose shifts spread over more than this share of the side have no fixed position."""
 
@@ -38,7 +41,8 @@ class Familiar:
         sizes: width and height of the good images, each that occurs.
         modes: their modes, each that occurs.
         ranges: by measurement, the smallest and the largest value among the good images.
-        mean: float32 S x S, the mean good image in grey, against which shifts are measured.
+        mean: float32 h x w, the mean good image in grey, against which shifts are measured; of
+            images of more than `MEAN_SIDE` pixels, the mean of blocks (`reduced`).
     """
 
     sizes: tuple[tuple[int, int], ...]
@@ -48,15 +52,22 @@ class Familiar:
 
     @classmethod
     def of(cls, pictures: Sequence[Picture]) -> Familiar:
-        """Measure the good images, at least one."""
-        greys = np.stack([picture.pixels.mean(0) for picture in pictures])  # N x S x S
-        mean: NDArray[np.float32] = np.mean(greys, axis=0)
+        """Measure the good images, at least one. They are gone through twice."""
+        total, count, side = np.zeros(()), 0, 0
+        for picture in pictures:
+            side = side or min(picture.valid.shape)
+            grey = reduced(picture.pixels.mean(0)).astype(np.float64)  # h x w
+            if count == 0 or grey.shape == total.shape:
+                total, count = total + grey, count + 1
+        mean = np.asarray(total / count, np.float32)
         measured = [measure(picture.pixels, mean) for picture in pictures]
+        # Of images whose sizes differ, some have no shift.
         ranges = {
             name: (min(m[name] for m in measured), max(m[name] for m in measured))
             for name in measured[0]
+            if all(name in m for m in measured)
         }
-        limit = TURNS * len(mean)
+        limit = TURNS * side
         # Textures, and parts that turn, lie anywhere: their shift tells nothing.
         ranges = {
             name: (low, high)
@@ -82,7 +93,8 @@ class Familiar:
             notes.append(f"mode: {picture.mode}, the good images were {known}")
         measured = measure(picture.pixels, self.mean)
         for name, (low, high) in self.ranges.items():
-            value, slack = measured[name], SLACK * (high - low) + LEAST_SLACK[name]
+            slack = SLACK * (high - low) + LEAST_SLACK[name]
+            value = measured.get(name, low)  # no shift of another size, which is odd already
             if not low - slack <= value <= high + slack:
                 notes.append(f"{name}: {value:.3g}, the good images had {low:.3g} to {high:.3g}")
         return tuple(notes)
@@ -96,12 +108,13 @@ def measure(pixels: NDArray[np.float32], mean: NDArray[np.float32]) -> dict[str,
     """Plain measurements of an image, by name.
 
     Args:
-        pixels: C x S x S in [0, 1].
-        mean: S x S, the mean good image.
+        pixels: C x H x W in [0, 1].
+        mean: h x w, the mean good image, reduced.
 
     Returns:
         ``brightness`` (mean grey in [0, 1]), ``sharpness`` (mean absolute difference of neighbours)
-        and the shift against the mean image in pixels of the network's input.
+        and the shift against the mean image in pixels of ``pixels``, unless they are of another
+        size.
 
     Example:
         >>> mean = np.random.default_rng(0).random((32, 32), np.float32)
@@ -110,14 +123,41 @@ def measure(pixels: NDArray[np.float32], mean: NDArray[np.float32]) -> dict[str,
         (3.0, 0.0)
     """
     grey = pixels.mean(0)
-    sharpness = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
-    down, right = _shift(grey, mean)
-    return {
-        "brightness": float(grey.mean()),
-        "sharpness": float(sharpness) / 2,
-        "shift down": down,
-        "shift right": right,
-    }
+    sharpness = _change(grey, axis=0) + _change(grey, axis=1)
+    measured = {"brightness": float(grey.mean()), "sharpness": sharpness / 2}
+    small, factor = reduced(grey), reduction(*grey.shape)
+    if small.shape == mean.shape:
+        down, right = _shift(small, mean)
+        measured |= {"shift down": factor * down, "shift right": factor * right}
+    return measured
+
+
+def _change(grey: NDArray[np.float32], axis: int) -> float:
+    """Mean absolute difference of neighbours along an axis."""
+    differences = np.diff(grey, axis=axis)
+    return float(np.abs(differences, out=differences).mean())
+
+
+def reduction(height: int, width: int) -> int:
+    """Side of the blocks of pixels that are averaged, so that at most `MEAN_SIDE` are left."""
+    return -(-max(height, width) // MEAN_SIDE)  # rounded up
+
+
+def reduced(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means of blocks of `reduction` pixels, H x W to h x w; an image that is not large stays.
+
+    What does not fill a block at the right and lower edges is left out.
+
+    Example:
+        >>> reduced(np.arange(4 * 1024, dtype=np.float32).reshape(4, 1024)).shape
+        (2, 512)
+    """
+    factor = reduction(*grey.shape)
+    if factor == 1:
+        return grey
+    height, width = (side // factor for side in grey.shape)
+    blocks = grey[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    return np.asarray(blocks.mean((1, 3)))
 
 
 def _shift(image: NDArray[np.float32], mean: NDArray[np.float32]) -> tuple[float, float]:

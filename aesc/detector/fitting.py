@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,13 +12,15 @@ import torch
 from torch import Tensor
 
 from aesc._checks import choice, number, whole
+from aesc.data.images import Size
 from aesc.data.stream import half_of_memory
 from aesc.detector.calibration import FALSE_REJECTS, REVIEW, check_shares
 from aesc.detector.detector import Detector
 from aesc.detector.familiar import Familiar
-from aesc.detector.inputs import Picture, Preprocessing, RegionOfInterest
+from aesc.detector.inputs import Picture, Preprocessing, RegionOfInterest, read_all
 from aesc.detector.limit import with_limit
-from aesc.detector.survey import Good, Survey
+from aesc.detector.survey import MOST_CHOICE, Survey
+from aesc.detector.tiling import Tiling
 from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment import LOSSES, METHODS, PRESETS
@@ -28,6 +29,12 @@ from aesc.training import Trainer, TrainingSettings
 
 TIMED_STEPS = 3
 """Training steps that are timed to say how long a training will take."""
+
+MOST_SIDE = 4096
+"""Largest side in pixels that the network is shown."""
+
+MOST_TILES = 2000
+"""Tiles that are trained on, about; of each image as many."""
 
 MOST_EPOCHS = 1000
 """Most epochs that a number of minutes is turned into."""
@@ -40,7 +47,11 @@ class FitSettings:
     Attributes:
         method: key of `aesc.experiment.METHODS`.
         preset: key of `aesc.experiment.PRESETS`: image size and schedule.
-        size: side of the network's input in pixels; None for that of the preset.
+        size: width and height that images are resized to without distortion, or one number for a
+            square; None for the square of the preset, or with ``tile`` for the size of each image.
+        tile: side of the square tiles that images are cut into; None shows the network whole
+            images.
+        overlap: least overlap of neighbouring tiles; None for a quarter of the tile.
         channels: 1 (grey) or 3 (colour); None for that of the method.
         minutes: how long the training may take, about; None for the schedule of the preset.
         seed: of the weights and the training.
@@ -56,7 +67,9 @@ class FitSettings:
 
     method: str = "aesc"
     preset: str = "quick"
-    size: int | None = None
+    size: int | Size | None = None
+    tile: int | None = None
+    overlap: int | None = None
     channels: int | None = None
     minutes: float | None = None
     seed: int = 0
@@ -69,7 +82,15 @@ class FitSettings:
     def __post_init__(self) -> None:
         choice("method", self.method, METHODS)
         choice("preset", self.preset, PRESETS)
-        METHODS[self.method].check_size(whole("size", self.side, 1, 4096))
+        if isinstance(self.size, tuple) and len(self.size) != 2:
+            raise InputError(f"size is {self.size}: give one number, or width and height.")
+        for side in self.frame or ():
+            METHODS[self.method].check_size(whole("size", side, 1, MOST_SIDE))
+        if self.tiling is not None:
+            METHODS[self.method].check_size(whole("tile", self.tiling.side, 1, MOST_SIDE))
+        elif self.overlap is not None:
+            raise InputError("overlap is of tiles: give tile as well.")
+        METHODS[self.method].check_shape(*self.reading(1.0).shape)
         if self.minutes is not None:
             number("minutes", self.minutes, 0, above=True)
         whole("seed", self.seed, 0, 2**31 - 1)
@@ -77,9 +98,27 @@ class FitSettings:
         resolve_device(self.device)
 
     @property
-    def side(self) -> int:
-        """Side of the network's input in pixels."""
-        return PRESETS[self.preset].size if self.size is None else self.size
+    def frame(self) -> Size | None:
+        """Width and height that images are resized to; None leaves them as they are."""
+        if self.size is None:
+            side = PRESETS[self.preset].size
+            return (side, side) if self.tile is None else None
+        return self.size if isinstance(self.size, tuple) else (self.size, self.size)
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """How images are cut; None leaves them whole."""
+        if self.tile is None:
+            return None
+        return Tiling(self.tile, self.tile // 4 if self.overlap is None else self.overlap)
+
+    def reading(self, white_level: float) -> Preprocessing:
+        """How images are read.
+
+        Args:
+            white_level: value in the files that stands for white.
+        """
+        return Preprocessing(self.frame, self.planes, white_level, self.roi, self.tiling)
 
     @property
     def planes(self) -> int:
@@ -123,16 +162,20 @@ def fit(
     settings = settings or FitSettings()
     started = time.perf_counter()
     method, device = METHODS[settings.method], resolve_device(settings.device)
-    reading = Preprocessing(settings.side, settings.planes, found.white_level, settings.roi)
-    _check_memory(found, settings, device)
-    train, chosen = (_read_all(reading, part) for part in (found.train, found.choice))
+    check_images(found, settings)
+    reading = settings.reading(found.white_level)
+    train, chosen, apart = (
+        read_all(reading, [good.path for good in part])
+        for part in (found.train, found.choice, found.calibration)
+    )
+    images = training_images(train, reading, MOST_TILES, settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     momentum = PRESETS[settings.preset].momentum
-    model = method.build(settings.planes, settings.side, momentum, generator)
+    model = method.build(settings.planes, reading.shape[0], momentum, generator)
     trainer = Trainer(
         model,
-        _tensor(train),
-        _tensor(chosen),
+        images,
+        training_images(chosen, reading, MOST_CHOICE, settings.seed),
         method.corruptions[method.own_corruption](),
         schedule or settings.schedule()[0],
         seed=settings.seed,
@@ -143,12 +186,11 @@ def fit(
     )
     history = trainer.run(progress)
     model = model.to(device).eval()
-    apart = _read_all(reading, found.calibration)
     detector = Detector(
         model=model,
         method=settings.method,
         preprocessing=reading,
-        learned=method.learn(model, _tensor(train), device),
+        learned=method.learn(model, images, device),
         familiar=Familiar.of([*train, *chosen]),
         false_rejects=settings.false_rejects,
         review=settings.review,
@@ -159,7 +201,7 @@ def fit(
     card = {
         "method": f"{method.title}, {method.kind}, {method.norm}",
         "corruption": method.own_corruption,
-        "size": f"{settings.side} px, {settings.planes} channel(s)",
+        "size": f"{in_words(reading)}, {settings.planes} channel(s)",
         "epochs": f"{len(history.loss)}, weights of {history.best_epoch + 1}",
         "seed": settings.seed,
         "images": f"{len(found.train)} to train, {len(found.choice)} to choose the epoch, "
@@ -175,41 +217,82 @@ def fit(
 
 def least_typical(detector: Detector, found: Survey, count: int = 5) -> list[tuple[Path, float]]:
     """The good images with the highest scores, in units of the threshold; highest first."""
-    scored = []
-    for start in range(0, len(found.all), 64):
-        part = found.all[start : start + 64]
-        results = detector.judge(_read_all(detector.preprocessing, part))
-        scored += [
-            (good.path, result.score / detector.threshold)
-            for good, result in zip(part, results, strict=True)
-        ]
+    paths = [good.path for good in found.all]
+    results = detector.stream(paths)
+    scored = [
+        (path, result.score / detector.threshold)
+        for path, result in zip(paths, results, strict=True)
+    ]
     return sorted(scored, key=lambda item: -item[1])[:count]
 
 
-def _read_all(reading: Preprocessing, images: Sequence[Good]) -> list[Picture]:
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda good: reading.read(good.path), images))
+def training_images(
+    pictures: Sequence[Picture], reading: Preprocessing, most: int, seed: int
+) -> Tensor:
+    """What the network is trained on: the images, or random tiles of them.
+
+    Args:
+        pictures: good images, read.
+        reading: how they were read.
+        most: tiles, about; of each image as many, at most those that cover it.
+        seed: of the places of the tiles.
+
+    Returns:
+        N x C x H x W in [0, 1].
+    """
+    tiling = reading.tiling
+    if tiling is None:
+        return torch.from_numpy(np.stack([picture.pixels for picture in pictures]))
+    rng, found = np.random.default_rng(seed), []
+    for picture in pictures:
+        count = min(-(-most // len(pictures)), len(tiling.corners(*picture.valid.shape)))
+        found += [picture.tile(tiling, rng).pixels for _ in range(count)]
+    return torch.from_numpy(np.stack(found))
 
 
-def _tensor(pictures: Sequence[Picture]) -> Tensor:
-    return torch.from_numpy(np.stack([picture.pixels for picture in pictures]))  # N x C x S x S
+def check_images(found: Survey, settings: FitSettings) -> None:
+    """Refuse good images that cannot be trained on, before any time is spent.
 
-
-def _check_memory(found: Survey, settings: FitSettings, device: torch.device) -> None:
-    needed = 2 * 4 * settings.planes * settings.side**2 * len(found.all)  # read, and stacked
-    if needed > half_of_memory(device):
+    Raises:
+        InputError: one that is smaller than a tile, or more than fit into memory.
+    """
+    reading, count = settings.reading(found.white_level), len(found.all)
+    if reading.tiling is not None:
+        count = MOST_TILES + MOST_CHOICE
+        for good in found.all if reading.size is None else ():
+            reading.tiling.check(*reading.kept(good.size), str(good.path))
+    height, width = reading.shape
+    needed = 2 * 4 * settings.planes * height * width * count  # read, and stacked
+    if needed > half_of_memory(resolve_device(settings.device)):
         raise InputError(
-            f"{len(found.all)} images of {settings.side} pixels take {needed / 2**30:.1f} GiB, "
-            "more than half of the memory: give fewer images or a smaller size."
+            f"{count} images of {width} x {height} pixels take {needed / 2**30:.1f} GiB, more than "
+            "half of the memory: give fewer images or a smaller size."
         )
+
+
+def in_words(reading: Preprocessing) -> str:
+    """The size of images and tiles.
+
+    Example:
+        >>> in_words(Preprocessing((512, 256), 1, 255))
+        '512 x 256 px'
+        >>> in_words(Preprocessing(None, 1, 255, tiling=Tiling(256, 64)))
+        'as they are, in tiles of 256 px that overlap by 64'
+    """
+    size = "as they are" if reading.size is None else "{} x {} px".format(*reading.size)
+    tiling = reading.tiling
+    if tiling is None:
+        return size
+    return f"{size}, in tiles of {tiling.side} px that overlap by {tiling.overlap}"
 
 
 def _seconds_a_step(settings: FitSettings, batch_size: int) -> float:
     """Time of a training step, on images of noise."""
     method, device = METHODS[settings.method], resolve_device(settings.device)
     generator = torch.Generator().manual_seed(0)
-    model = method.build(settings.planes, settings.side, 0.1, generator)
-    images = torch.rand(batch_size, settings.planes, settings.side, settings.side)
+    height, width = settings.reading(1.0).shape
+    model = method.build(settings.planes, height, 0.1, generator)
+    images = torch.rand(batch_size, settings.planes, height, width)
     corruption = method.corruptions[method.own_corruption]()
     trainer = Trainer(
         model,

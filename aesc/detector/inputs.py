@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import PIL.Image
@@ -13,12 +15,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aesc._checks import quoted
-from aesc.data.images import decode, image_array, mask_array, read_bytes
+from aesc.data.images import Size, decode, image_array, read_bytes, resized_mask
 from aesc.detector.result import Box
+from aesc.detector.tiling import Tiling
 from aesc.errors import InputError
 
 Source = str | Path | bytes | PIL.Image.Image | NDArray[Any] | Tensor
 """An image as a caller has it: see `Preprocessing.read`."""
+
+
+TRIES = 100
+"""Places that are drawn for a tile, until one lies in the region of interest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +34,8 @@ class Picture:
 
     Attributes:
         name: path or another name, for messages and tables.
-        pixels: float32 C x S x S in [0, 1].
-        valid: bool S x S, False on padding and outside the region of interest.
+        pixels: float32 C x H x W in [0, 1].
+        valid: bool H x W, False on padding and outside the region of interest.
         size: width and height of the original in pixels.
         box: what ``pixels`` covers, in pixels of the original; padding reaches beyond it.
         mode: of the original, as Pillow calls it, such as ``L``, ``RGB`` or ``I;16``.
@@ -42,6 +49,28 @@ class Picture:
     box: Box
     mode: str
     digest: str
+
+    def tile(self, tiling: Tiling, rng: np.random.Generator) -> Picture:
+        """A tile of it, at a random place whose middle is valid, if there is one.
+
+        Args:
+            tiling: the side of the tile.
+            rng: source of the draws.
+        """
+        side, (height, width) = tiling.side, self.valid.shape
+        for _ in range(TRIES):
+            row, column = (int(rng.integers(length - side + 1)) for length in (height, width))
+            if self.valid[row + side // 2, column + side // 2]:
+                break
+        x, y, across, down = self.box
+        box = (
+            x + round(column * across / width),
+            y + round(row * down / height),
+            round(side * across / width),
+            round(side * down / height),
+        )
+        pixels, valid = (tiling.cut(each, (row, column)) for each in (self.pixels, self.valid))
+        return replace(self, pixels=pixels.copy(), valid=valid.copy(), box=box)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,20 +147,40 @@ class RegionOfInterest:
 class Preprocessing:
     """How every image of a detector is read.
 
-    An image that is not square keeps its proportions: its shorter side is padded with its own edge,
-    and the padding counts for nothing.
+    An image keeps its proportions: where they are not those of ``size``, it is padded with its own
+    edge, and the padding counts for nothing.
 
     Attributes:
-        size: side in pixels of what the network takes.
+        size: width and height in pixels that images are resized to; None leaves them as large as
+            they are, which takes tiles.
         channels: 1 (grey) or 3 (RGB).
         white_level: value in the files that becomes 1, found on the good images.
         roi: where to look; None is everywhere.
+        tiling: how images are cut for the network; None shows it whole images.
+
+    Raises:
+        InputError: no size without tiles, or tiles larger than the size.
     """
 
-    size: int
+    size: Size | None
     channels: int
     white_level: float
     roi: RegionOfInterest | None = None
+    tiling: Tiling | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is None and self.tiling is None:
+            raise InputError("size is missing: give one, or tiles for images of any size.")
+        if self.size is not None and self.tiling is not None:
+            self.tiling.check(*self.size, "size")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels of what the network takes: an image, or a tile."""
+        if self.tiling is not None:
+            return self.tiling.side, self.tiling.side
+        assert self.size is not None  # refused without tiles
+        return self.size[1], self.size[0]
 
     def read(self, source: Source, name: str | None = None) -> Picture:
         """Read one image.
@@ -157,31 +206,105 @@ class Preprocessing:
             digest = hashlib.sha256(image.tobytes()).hexdigest()
         # Floating point given in memory is in [0, 1] already; files say by their good images.
         in_memory = image.mode == "F" and not isinstance(source, (str, Path, bytes))
-        cut, valid, box = self._square(image, name)
+        cut, inside, box = self._framed(image, name)
         white = 1.0 if in_memory else self.white_level
-        pixels = image_array(cut, name, self.size, self.channels, white)  # C x S x S
-        return Picture(name, pixels, valid, image.size, box, image.mode, digest)
+        size = self.size or cut.size
+        pixels = image_array(cut, name, size, self.channels, white)  # C x H x W
+        return Picture(
+            name, pixels, resized_mask(inside, size), image.size, box, image.mode, digest
+        )
 
-    def _square(
+    def kept(self, size: Size) -> Size:
+        """Width and height of the part of an image that is looked at: all, or that of the region.
+
+        Args:
+            size: width and height of the image.
+        """
+        return size if self.roi is None else (self.roi.box[2], self.roi.box[3])
+
+    def _framed(
         self, image: PIL.Image.Image, name: str
     ) -> tuple[PIL.Image.Image, NDArray[np.bool_], Box]:
-        """Cropped and padded image, where it is valid (S x S), and what it covers."""
+        """Cropped and padded image, where it is valid (height x width), and what it covers."""
         x, y, width, height = (0, 0, *image.size)
         inside = np.ones((height, width), np.bool_)
         if self.roi is not None:
             self.roi.check(image, name)
             x, y, width, height = self.roi.box
             image, inside = image.crop((x, y, x + width, y + height)), self.roi.mask
-        side = max(width, height)
-        left, top = (side - width) // 2, (side - height) // 2
-        if width != height:
-            around = ((top, side - height - top), (left, side - width - left))
+        if self.size is None:
+            assert self.tiling is not None  # refused otherwise
+            self.tiling.check(width, height, name)
+            return image, inside, (x, y, width, height)
+        across, down = frame((width, height), self.size)
+        left, top = (across - width) // 2, (down - height) // 2
+        if (across, down) != (width, height):
+            around = ((top, down - height - top), (left, across - width - left))
             pixels = np.asarray(image)
             deep = (*around, (0, 0)) if pixels.ndim == 3 else around
             image = PIL.Image.fromarray(np.pad(pixels, deep, mode="edge"))
             inside = np.pad(inside, around)
-        mask = PIL.Image.fromarray(inside.astype(np.uint8) * 255)
-        return image, mask_array(mask, self.size), (x - left, y - top, side, side)
+        return image, inside, (x - left, y - top, across, down)
+
+
+class Pictures(Sequence[Picture]):
+    """Image files that are read whenever they are asked for, since all of them take much memory.
+
+    Args:
+        reading: how they are read.
+        paths: the files.
+    """
+
+    def __init__(self, reading: Preprocessing, paths: Sequence[Source]) -> None:
+        self._reading, self._paths = reading, paths
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> Pictures: ...
+    def __getitem__(self, index: int | slice) -> Picture | Pictures:
+        if isinstance(index, slice):
+            return Pictures(self._reading, self._paths[index])
+        return self._reading.read(self._paths[index])
+
+    def __iter__(self) -> Iterator[Picture]:
+        """The images in their order; the next one is decoded while the caller has one."""
+        with ThreadPoolExecutor(1) as pool:
+            ahead = None
+            for path in self._paths:
+                now, ahead = ahead, pool.submit(self._reading.read, path)
+                if now is not None:
+                    yield now.result()
+            if ahead is not None:
+                yield ahead.result()
+
+
+def read_all(reading: Preprocessing, paths: Sequence[Source]) -> Sequence[Picture]:
+    """Read images, at once, or one by one where they are so large that they are cut into tiles.
+
+    Raises:
+        InputError: one that cannot be read.
+    """
+    if reading.tiling is not None:
+        return Pictures(reading, paths)
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(reading.read, paths))
+
+
+def frame(size: Size, like: Size) -> Size:
+    """The smallest width and height with the proportions of ``like`` that an image fits into.
+
+    Example:
+        >>> frame((300, 100), like=(256, 256)), frame((300, 100), like=(512, 256))
+        ((300, 300), (300, 150))
+    """
+    (width, height), (across, down) = size, like
+    if width * down >= height * across:
+        return width, max(height, round(width * down / across))
+    return max(width, round(height * across / down)), height
 
 
 def _as_pillow(source: PIL.Image.Image | NDArray[Any] | Tensor, name: str) -> PIL.Image.Image:

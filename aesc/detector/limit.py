@@ -19,14 +19,12 @@ from numpy.typing import NDArray
 
 from aesc.detector.inputs import Picture
 from aesc.errors import InputError
-from aesc.experiment import METHODS
-from aesc.scoring import image_scores
 
 if TYPE_CHECKING:
     from aesc.detector.detector import Detector
 
 SIZES = (1 / 64, 1 / 32, 3 / 64, 1 / 16, 3 / 32, 1 / 8)
-"""Lengths of the marks, as fractions of the side of what the network sees."""
+"""Lengths of the marks, as fractions of the smaller side of what the network sees."""
 
 CONTRASTS = (15, 30, 60)
 """Largest change that a mark makes, in grey levels of 255."""
@@ -122,7 +120,9 @@ def detection_limit(
     if detector.images is None:
         raise InputError("The detector has no threshold: calibrate it first.")
     rng = np.random.default_rng(seed)
-    side, norm = detector.preprocessing.size, METHODS[detector.method].norm
+    side, tiling = min(detector.preprocessing.shape), detector.preprocessing.tiling
+    if tiling is not None:  # a mark lies in a tile; the others of its image are as good as before
+        pictures = [picture.tile(tiling, rng) for picture in pictures]
     found = []
     for size in SIZES:
         row = []
@@ -131,12 +131,12 @@ def detection_limit(
                 marked(pictures[i % len(pictures)], size * side, contrast / 255, DRAW[i % 2], rng)
                 for i in range(MARKS)
             ]
-            scores = image_scores(detector.maps(drawn), norm).tolist()
+            scores = [scored.score for scored in detector.scored(drawn)]
             rejected = [detector.images.rejects(s, detector.false_rejects) for s in scores]
             row.append(sum(rejected) / MARKS)
         found.append(tuple(row))
-    scale = float(np.mean([picture.box[2] for picture in pictures]))
-    sizes = tuple(size * scale for size in SIZES)
+    scale = float(np.mean([picture.box[2] / picture.valid.shape[1] for picture in pictures]))
+    sizes = tuple(size * side * scale for size in SIZES)
     return DetectionLimit(sizes, CONTRASTS, tuple(found), detector.false_rejects)
 
 

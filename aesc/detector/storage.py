@@ -18,6 +18,7 @@ from aesc.detector.calibration import Calibration
 from aesc.detector.detector import Detector
 from aesc.detector.familiar import Familiar
 from aesc.detector.inputs import Preprocessing, RegionOfInterest
+from aesc.detector.tiling import Tiling
 from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment import METHODS
@@ -38,7 +39,8 @@ class _Content(_Strict):
     """What a file says beside its tensors."""
 
     method: str
-    size: int = Field(ge=1)
+    size: int | tuple[int, int] | None  # the first files gave the side of a square
+    tile: tuple[int, int] | None = None  # side and overlap
     channels: Literal[1, 3]
     white_level: float = Field(gt=0)
     roi: tuple[tuple[int, int], tuple[int, int, int, int]] | None
@@ -65,7 +67,7 @@ def save(detector: Detector, path: str | Path) -> None:
     known, images, pixels = detector.familiar, detector.images, detector.pixels
     if known is None or images is None or pixels is None:
         raise InputError("The detector has no threshold: calibrate it before it is saved.")
-    reading = detector.preprocessing
+    reading, tiling = detector.preprocessing, detector.preprocessing.tiling
     tensors = {f"model.{name}": value for name, value in detector.model.state_dict().items()}
     tensors |= {f"learned.{name}": value for name, value in detector.learned.items()}
     tensors |= {
@@ -80,6 +82,7 @@ def save(detector: Detector, path: str | Path) -> None:
     content = _Content(
         method=detector.method,
         size=reading.size,
+        tile=None if tiling is None else (tiling.side, tiling.overlap),
         channels=1 if reading.channels == 1 else 3,
         white_level=reading.white_level,
         roi=roi,
@@ -154,10 +157,13 @@ def _detector(
         roi = None
         if content.roi is not None:
             roi = RegionOfInterest(*content.roi, tensors["roi"].bool().numpy())
+        tiling = None if content.tile is None else Tiling(*content.tile)
+        size = (content.size, content.size) if isinstance(content.size, int) else content.size
+        reading = Preprocessing(size, content.channels, content.white_level, roi, tiling)
         return Detector(
-            model=_network(path, content.method, content.channels, content.size, tensors, device),
+            model=_network(path, content.method, reading, tensors, device),
             method=content.method,
-            preprocessing=Preprocessing(content.size, content.channels, content.white_level, roi),
+            preprocessing=reading,
             learned=_part(tensors, "learned"),
             familiar=Familiar(
                 content.sizes, content.modes, content.ranges, tensors["mean"].numpy()
@@ -195,18 +201,16 @@ def _of_run(
             f"{path} holds weights of {METHODS[method].title}, whose scores need its training "
             "images: use `aesc fit`, which keeps what is needed."
         )
-    network = _network(
-        path, method, channels, size, {f"model.{k}": v for k, v in tensors.items()}, device
-    )
+    reading = Preprocessing((size, size), channels, 255)
+    network = _network(path, method, reading, {f"model.{k}": v for k, v in tensors.items()}, device)
     card = {"made by": "aesc run", **{str(k): v for k, v in config.items()}}
-    return Detector(network, method, Preprocessing(size, channels, 255), card=card, device=device)
+    return Detector(network, method, reading, card=card, device=device)
 
 
 def _network(
     path: Path,
     method: str,
-    channels: int,
-    size: int,
+    reading: Preprocessing,
     tensors: dict[str, Tensor],
     device: torch.device,
 ) -> nn.Module:
@@ -216,7 +220,8 @@ def _network(
             f"{path} was made with the method {method}, which this package does not have: use the "
             "package that wrote it."
         )
-    network = METHODS[method].build(channels, size, 0.1, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    network = METHODS[method].build(reading.channels, reading.shape[0], 0.1, generator)
     try:
         network.load_state_dict(_part(tensors, "model"))
     except RuntimeError as error:

@@ -88,6 +88,7 @@ class Method:
         kind: name of the map that a detector scores.
         decay: how the learning rate falls, one of `aesc.training.DECAYS`.
         augment: what changes the good images in training, before they are corrupted.
+        square: whether the network takes square images alone.
         learn: function that takes from the training images what scoring needs besides the network.
 
     Example:
@@ -106,6 +107,7 @@ class Method:
     kind: str = "residual"
     decay: str = "plateau"
     augment: Augment | None = None
+    square: bool = False
     learn: Learn = _nothing
 
     def maps(
@@ -157,6 +159,18 @@ class Method:
         if size < self.smallest:
             raise InputError(
                 f"size is {size}: give at least {self.smallest} pixels for {self.title}."
+            )
+
+    def check_shape(self, height: int, width: int) -> None:
+        """Refuse images that are not square, for a network that takes no others.
+
+        Raises:
+            InputError: the sides differ.
+        """
+        if self.square and height != width:
+            raise InputError(
+                f"size is {width}x{height}: give one number for {self.title}, which takes square "
+                "images."
             )
 
 
@@ -243,9 +257,17 @@ _SIX_HALVINGS = 2**6
 METHODS: dict[str, Method] = {
     "aesc": Method("AESc", _paper(AESc), _dropout, _STAIN_FIRST, _SIX_HALVINGS),
     "ae": Method("AE", _paper(AE), _dropout, _STAIN_FIRST, _SIX_HALVINGS),
-    "ae_l2": Method("AE_L2", _bergmann, _residual(residual_map), _UNCORRUPTED, SMALLEST),
+    "ae_l2": Method(
+        "AE_L2", _bergmann, _residual(residual_map), _UNCORRUPTED, SMALLEST, square=True
+    ),
     "ae_ssim": Method(
-        "AE_SSIM", _bergmann, _residual(_dissimilarity), _UNCORRUPTED, SMALLEST, loss="ssim"
+        "AE_SSIM",
+        _bergmann,
+        _residual(_dissimilarity),
+        _UNCORRUPTED,
+        SMALLEST,
+        loss="ssim",
+        square=True,
     ),
     "itae": Method(
         "ITAE",

@@ -15,9 +15,10 @@ from aesc.detector import Detector
 from aesc.errors import ExportError, InputError
 from aesc.export.graph import Graph
 from aesc.export.judging import VERDICTS, add_regions, add_verdict, limits
-from aesc.export.maps import add_map, exportable
+from aesc.export.maps import exportable
 from aesc.export.predict import TOLERANCE, Model
 from aesc.export.reading import Input, Size, add_reading
+from aesc.export.tiles import add_scored
 from aesc.files import whole_file
 
 FORMAT, SCHEMA = "aesc-onnx", "1"
@@ -76,16 +77,17 @@ def build(detector: Detector, size: Size | None = None) -> onnx.ModelProto:
     network = exportable(detector)
     taken = Input.of(detector, size)
     graph = Graph()
-    read = add_reading(graph, taken)
-    found = add_map(graph, network, read, taken)
-    add_verdict(graph, read, found, detector)
-    add_regions(graph, found, detector)
+    read = add_reading(graph, taken)  # N x C x H x W
+    found, score = add_scored(graph, network, read, taken)  # N x H x W, N
+    add_verdict(graph, read, score, detector, taken.shape_read)
+    add_regions(graph, found, detector, taken.shape_read)
     return graph.model({name: json.dumps(fact) for name, fact in facts(taken).items()})
 
 
 def facts(taken: Input) -> dict[str, Any]:
     """What an exported file says of itself, by name, as JSON can hold it."""
     detector, reading = taken.detector, taken.detector.preprocessing
+    tiling = reading.tiling
     assert detector.familiar is not None and detector.images is not None  # checked by `Input.of`
     allowed = limits(detector.familiar)
     return {
@@ -97,7 +99,8 @@ def facts(taken: Input) -> dict[str, Any]:
         "planes": taken.planes,
         "type": taken.kind,
         "modes": list(taken.modes),
-        "size": reading.size,
+        "size": list(taken.probe.valid.shape[::-1]),
+        "tile": None if tiling is None else [tiling.side, tiling.overlap],
         "channels": reading.channels,
         "white_level": reading.white_level,
         "roi": None if reading.roi is None else list(reading.roi.box),

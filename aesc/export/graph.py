@@ -6,7 +6,7 @@ runtime of ONNX reads the file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class Graph:
     """
 
     def __init__(self) -> None:
+        self._count = 0
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -56,13 +57,13 @@ class Graph:
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Name of the result of a new operator."""
-        name = f"{operator.lower()}_{len(self._nodes)}"
+        name = self._new(operator.lower())
         self._nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 
     def highest(self, value: str, count: int) -> str:
         """Name of the ``count`` highest values along the last axis, highest first."""
-        name, where = (f"{part}_{len(self._nodes)}" for part in ("topk", "where"))
+        name, where = self._new("topk"), self._new("where")
         number = self.constant(np.array([count]))
         self._nodes.append(helper.make_node("TopK", [value, number], [name, where]))
         return name
@@ -76,6 +77,48 @@ class Graph:
     ) -> str:
         """Name of the part of a value between ``starts`` and ``ends`` along ``axes``."""
         return self.add("Slice", value, *(self.constant(np.array(x)) for x in (starts, ends, axes)))
+
+    def each(
+        self,
+        values: Sequence[tuple[str, Sequence[int | str]]],
+        make: Callable[..., Sequence[str]],
+    ) -> list[str]:
+        """Names of what operators make of each part of values along their first axis.
+
+        The parts are gone through one after the other, so memory is that of one.
+
+        Args:
+            values: names of values of float32, each with the shape of a part.
+            make: function that adds the operators: from the names of the parts to those of results.
+
+        Example:
+            >>> graph = Graph()
+            >>> graph.input("x", "float32", [3, 2])
+            >>> (halves,) = graph.each([("x", [2])], lambda row: [graph.add("Neg", row)])
+            >>> graph.output(halves, "y", "float32", [3, 2])
+            >>> [node.op_type for node in graph.model({}).graph.node]
+            ['Scan', 'Identity']
+        """
+        parts = [self._new("part") for _ in values]
+        outer, self._nodes = self._nodes, []
+        made = make(*parts)
+        inner, self._nodes = self._nodes, outer
+        taken = [
+            _declared(part, "float32", shape)
+            for part, (_, shape) in zip(parts, values, strict=True)
+        ]
+        given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in made]
+        body = helper.make_graph(inner, self._new("body"), taken, given)
+        results = [self._new("scan") for _ in made]
+        names = [name for name, _ in values]
+        self._nodes.append(
+            helper.make_node("Scan", names, results, body=body, num_scan_inputs=len(names))
+        )
+        return results
+
+    def _new(self, kind: str) -> str:
+        self._count += 1
+        return f"{kind}_{self._count}"
 
     def model(self, metadata: dict[str, str]) -> onnx.ModelProto:
         """The whole model, checked.

@@ -11,8 +11,7 @@ from aesc.detector import Detector
 from aesc.errors import InputError
 from aesc.experiment import METHODS
 from aesc.export.graph import Graph
-from aesc.export.network import add_network
-from aesc.export.reading import Input
+from aesc.export.network import Shape, add_network
 from aesc.model import AESc
 from aesc.plus import AEScPlus, defect_map
 from aesc.plus.gradients import SCALES, TINY, C
@@ -38,49 +37,42 @@ def exportable(detector: Detector) -> nn.Module:
     )
 
 
-def add_map(graph: Graph, model: nn.Module, images: str, taken: Input) -> str:
-    """The map that the detector scores, N x S x S, 0 where an image is not valid."""
-    side = taken.detector.preprocessing.size
+def add_map(graph: Graph, model: nn.Module, images: str, shape: Shape) -> str:
+    """The map that a detector scores: N x C x H x W to N x H x W."""
     if isinstance(model, AEScPlus):
-        found = _add_defect(graph, model, images, side)
-    else:
-        assert isinstance(model, AESc)  # checked by `exportable`
-        reconstructed = add_network(graph, model, images, side)
-        difference = graph.add("Abs", graph.add("Sub", images, reconstructed))
-        found = graph.add("ReduceMean", difference, axes=[1], keepdims=0)  # N x S x S
-    valid = taken.probe.valid
-    if valid.all():
-        return found
-    return graph.add("Mul", found, graph.constant(valid.astype(np.float32)))
+        return _add_defect(graph, model, images, shape)
+    assert isinstance(model, AESc)  # checked by `exportable`
+    reconstructed = add_network(graph, model, images, shape)
+    difference = graph.add("Abs", graph.add("Sub", images, reconstructed))
+    return graph.add("ReduceMean", difference, axes=[1], keepdims=0)
 
 
-def add_score(graph: Graph, found: str, norm: str, side: int) -> str:
-    """The image scores, N, of maps N x S x S, as `aesc.scoring.image_scores` gives them."""
+def add_score(graph: Graph, found: str, norm: str, shape: Shape) -> str:
+    """The image scores, N, of maps N x H x W, as `aesc.scoring.image_scores` gives them."""
     if norm == "l2":
         return graph.add("ReduceL2", found, axes=[1, 2], keepdims=0)
-    one = graph.constant(np.array([1]))
-    flat = graph.add("Reshape", found, graph.constant(np.array([0, side * side])))  # N x S S
-    half = side * side // 2 + 1  # the last of them is the median that torch takes
+    one, pixels = graph.constant(np.array([1])), shape[0] * shape[1]
+    flat = graph.add("Reshape", found, graph.constant(np.array([0, pixels])))  # N x H W
+    half = pixels // 2 + 1  # the last of them is the median that torch takes
     above = graph.highest(flat, half)
     median = graph.add("Squeeze", graph.cut(above, [half - 1], [half], [1]), one)  # N
-    highest = graph.cut(above, [0], [top_count(side * side)], [1])  # N x K
+    highest = graph.cut(above, [0], [top_count(pixels)], [1])  # N x K
     return graph.add("Sub", graph.add("ReduceMean", highest, axes=[1], keepdims=0), median)
 
 
-def _add_defect(graph: Graph, model: AEScPlus, images: str, side: int) -> str:
-    """The blurred probability of a defect, N x S x S, as `AEScPlus` and `defect_map` give it."""
-    repaired = add_network(graph, model.repair, images, side)
+def _add_defect(graph: Graph, model: AEScPlus, images: str, shape: Shape) -> str:
+    """The blurred probability of a defect, N x H x W, as `AEScPlus` and `defect_map` give it."""
+    repaired = add_network(graph, model.repair, images, shape)
     difference = graph.add("Abs", graph.add("Sub", images, repaired))
-    edges = _add_edges(graph, images, repaired, side, model.config["channels"])
+    edges = _add_edges(graph, images, repaired, shape, model.config["channels"])
     seen = graph.add("Concat", images, repaired, difference, edges, axis=1)
-    marked = add_network(graph, model.judge, seen, side)  # N x 1 x S x S
-    blur = defect_map(_impulses(side)).mean(2).T.contiguous()  # along one axis: S x S
-    blurred = _along_both(graph, marked, blur)
+    marked = add_network(graph, model.judge, seen, shape)  # N x 1 x H x W
+    blurred = _along_both(graph, marked, *(_blur(side, min(shape)) for side in shape))
     return graph.add("Squeeze", blurred, graph.constant(np.array([1])))
 
 
-def _add_edges(graph: Graph, first: str, second: str, side: int, channels: int) -> str:
-    """One minus `gms_map`: N x C x S x S twice to N x 1 x S x S."""
+def _add_edges(graph: Graph, first: str, second: str, shape: Shape, channels: int) -> str:
+    """One minus `gms_map`: N x C x H x W twice to N x 1 x H x W."""
     total = ""
     for scale in range(SCALES):
         if scale:
@@ -91,12 +83,9 @@ def _add_edges(graph: Graph, first: str, second: str, side: int, channels: int) 
         product = graph.add("Mul", graph.add("Mul", one, other), graph.constant(np.float32(2)))
         squares = graph.add("Add", graph.add("Mul", one, one), graph.add("Mul", other, other))
         alike = graph.add("Div", graph.add("Add", product, c), graph.add("Add", squares, c))
-        alike = graph.add("ReduceMean", alike, axes=[1], keepdims=1)  # N x 1 x S / 2**scale x ...
+        alike = graph.add("ReduceMean", alike, axes=[1], keepdims=1)  # N x 1 x H / 2**scale x ...
         if scale:
-            grown = functional.interpolate(
-                torch.eye(side >> scale).unsqueeze(0), size=side, mode="linear"
-            )
-            alike = _along_both(graph, alike, grown[0].T.contiguous())  # N x 1 x S x S
+            alike = _along_both(graph, alike, *(_growth(side, scale) for side in shape))
         total = graph.add("Add", total, alike) if total else alike
     mean = graph.add("Mul", total, graph.constant(np.float32(1 / SCALES)))
     return graph.add("Sub", graph.constant(np.float32(1)), mean)
@@ -116,13 +105,20 @@ def _add_magnitude(graph: Graph, x: str, channels: int) -> str:
     return graph.add("Sqrt", total)
 
 
-def _along_both(graph: Graph, x: str, matrix: torch.Tensor) -> str:
-    """A matrix, M x S, applied to rows and to columns: N x 1 x S x S to N x 1 x M x M."""
-    array = matrix.numpy()
-    x = graph.add("MatMul", x, graph.constant(array.T))
-    return graph.add("MatMul", graph.constant(array), x)
+def _along_both(graph: Graph, x: str, rows: torch.Tensor, columns: torch.Tensor) -> str:
+    """Matrices applied to rows, M x H, and columns, L x W: N x 1 x H x W to N x 1 x M x L."""
+    x = graph.add("MatMul", x, graph.constant(columns.numpy().T))
+    return graph.add("MatMul", graph.constant(rows.numpy()), x)
 
 
-def _impulses(side: int) -> torch.Tensor:
-    """S images of S x S, of which image i is 1 in row i: what a linear map does to them is it."""
-    return torch.eye(side).view(side, 1, side, 1).expand(side, 1, side, side).contiguous()
+def _blur(side: int, smaller: int) -> torch.Tensor:
+    """What `defect_map` does along an axis, side x side, in an image of that smaller side."""
+    impulses = torch.eye(side).view(side, 1, side, 1)
+    wide = impulses.expand(side, 1, side, smaller).contiguous()
+    return defect_map(wide).mean(2).T.contiguous()
+
+
+def _growth(side: int, scale: int) -> torch.Tensor:
+    """Interpolation from a side halved so often: side x (side >> scale)."""
+    grown = functional.interpolate(torch.eye(side >> scale)[None], size=side, mode="linear")
+    return grown[0].T.contiguous()

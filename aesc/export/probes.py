@@ -49,12 +49,12 @@ def mean_image(taken: Input) -> NDArray[np.float64]:
     """The mean good image at the size of the originals, height x width in [0, 1]."""
     familiar = taken.detector.familiar
     assert familiar is not None  # checked by `Input.of`
-    left, top, side, _ = taken.probe.box
-    square = Image.fromarray(familiar.mean).resize((side, side), Image.Resampling.BILINEAR)
+    left, top, wide, high = taken.probe.box
+    framed = Image.fromarray(familiar.mean).resize((wide, high), Image.Resampling.BILINEAR)
     width, height = taken.size
-    rows = np.clip(np.arange(height) - top, 0, side - 1)
-    columns = np.clip(np.arange(width) - left, 0, side - 1)
-    return np.asarray(square, np.float64)[rows[:, None], columns]
+    rows = np.clip(np.arange(height) - top, 0, high - 1)
+    columns = np.clip(np.arange(width) - left, 0, wide - 1)
+    return np.asarray(framed, np.float64)[rows[:, None], columns]
 
 
 def _write(values: NDArray[np.float64], taken: Input, path: Path) -> Path:

@@ -83,47 +83,68 @@ class Input:
         width, height = self.size
         return self.detector.preprocessing.read(np.zeros((height, width), np.uint8))
 
-    def matrices(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Cutting out, padding and resizing of rows (S x height) and columns (width x S)."""
+    @property
+    def shape_read(self) -> tuple[int, int]:
+        """Height and width in pixels of an image that was read."""
+        height, width = self.probe.valid.shape
+        return height, width
+
+    def axes(self) -> tuple[Axis, Axis]:
+        """What is done to rows, and what to columns."""
         width, height = self.size
         roi = self.detector.preprocessing.roi
         x, y, across, down = roi.box if roi is not None else (0, 0, width, height)
-        left, top, side, _ = self.probe.box
-        target = self.detector.preprocessing.size
-        rows = axis_matrix(height, (y, y + down), (top, side), target)
-        columns = axis_matrix(width, (x, x + across), (left, side), target)
-        return rows, columns.T
+        left, top, wide, high = self.probe.box
+        rows, columns = self.shape_read
+        return (
+            Axis(height, (y, y + down), (top, high), rows),
+            Axis(width, (x, x + across), (left, wide), columns),
+        )
 
 
-def axis_matrix(
-    length: int, kept: tuple[int, int], square: tuple[int, int], target: int
-) -> NDArray[np.float32]:
-    """What is done to an image along an axis, as one matrix: ``target`` x ``length``.
+@dataclass(frozen=True)
+class Axis:
+    """What is done to an image along an axis.
 
-    Args:
+    Attributes:
         length: pixels of the image along the axis.
         kept: first pixel of the region of interest, and the one after its last.
-        square: first pixel and length of the square around it, which may begin before the image;
+        framed: first pixel and length of the frame around it, which may begin before the image;
             outside the region, its edge is repeated.
         target: pixels after resizing.
-
-    Example:
-        >>> axis_matrix(2, (0, 2), (-1, 4), 2).round(2)  # 4 pixels of the padded axis become 2
-        array([[0.86, 0.14],
-               [0.14, 0.86]], dtype=float32)
     """
-    start, side = square
-    source = np.clip(np.arange(start, start + side), kept[0], kept[1] - 1)
-    # What Pillow makes of single bright pixels are the weights that it gives them.
-    single = Image.fromarray(np.eye(side, dtype=np.float32))
-    weights = np.asarray(single.resize((target, side), Image.Resampling.BILINEAR)).T
-    matrix = np.zeros((length, target))  # summed in float64
-    np.add.at(matrix, source, weights.T)
-    return matrix.T.astype(np.float32)
+
+    length: int
+    kept: tuple[int, int]
+    framed: tuple[int, int]
+    target: int
+
+    @property
+    def resized(self) -> bool:
+        """Whether more is done than cutting the region of interest out."""
+        first, after = self.kept
+        return self.framed != (first, after - first) or self.target != after - first
+
+    def matrix(self) -> NDArray[np.float32]:
+        """Cutting out, padding and resizing as one matrix: target x length.
+
+        Example:
+            >>> Axis(2, (0, 2), (-1, 4), 2).matrix().round(2)  # 4 pixels, padded, become 2
+            array([[0.86, 0.14],
+                   [0.14, 0.86]], dtype=float32)
+        """
+        start, side = self.framed
+        source = np.clip(np.arange(start, start + side), self.kept[0], self.kept[1] - 1)
+        # What Pillow makes of single bright pixels are the weights that it gives them.
+        single = Image.fromarray(np.eye(side, dtype=np.float32))
+        weights = np.asarray(single.resize((self.target, side), Image.Resampling.BILINEAR)).T
+        matrix = np.zeros((self.length, self.target))  # summed in float64
+        np.add.at(matrix, source, weights.T)
+        return matrix.T.astype(np.float32)
 
 
 def add_reading(graph: Graph, taken: Input) -> str:
-    """Images N x height x width x planes to N x C x S x S in [0, 1]."""
+    """Images N x height x width x planes to N x C x H x W in [0, 1]."""
     reading = taken.detector.preprocessing
     graph.input("image", taken.kind, taken.shape)
     x = "image" if taken.kind == "float32" else graph.cast("image", "float32")
@@ -134,10 +155,22 @@ def add_reading(graph: Graph, taken: Input) -> str:
         x = graph.add("Conv", x, graph.constant(luma))  # N x 1 x height x width
     else:
         x = graph.add("Mul", x, graph.constant(np.float32(scale)))
-    rows, columns = taken.matrices()
-    x = graph.add("MatMul", x, graph.constant(columns))  # N x C x height x S
-    x = graph.add("MatMul", graph.constant(rows), x)  # N x C x S x S
+    rows, columns = taken.axes()
+    if columns.resized:
+        x = graph.add("MatMul", x, graph.constant(columns.matrix().T))  # N x C x height x W
+    else:
+        x = _kept(graph, x, columns, 3)
+    if rows.resized:
+        x = graph.add("MatMul", graph.constant(rows.matrix()), x)  # N x C x H x W
+    else:
+        x = _kept(graph, x, rows, 2)
     x = graph.add("Clip", x, graph.constant(np.float32(0)), graph.constant(np.float32(1)))
     if taken.planes == 1 and reading.channels == 3:
         x = graph.add("Concat", x, x, x, axis=1)
     return x
+
+
+def _kept(graph: Graph, x: str, axis: Axis, number: int) -> str:
+    """The part of an axis, the one with that number, that is looked at."""
+    first, after = axis.kept
+    return x if after - first == axis.length else graph.cut(x, [first], [after], [number])

@@ -20,7 +20,9 @@ def report(tmp_path_factory):
     images = RNG.integers(90, 110, (32, 64, 64)).astype(np.uint8)
     images[-3:, 20:40, 20:40] = 255
     model = AESc(width=2, generator=torch.Generator().manual_seed(0)).eval()
-    detector = Detector(model, "aesc", Preprocessing(64, 1, 255), false_rejects=0.1, review=0.2)
+    detector = Detector(
+        model, "aesc", Preprocessing((64, 64), 1, 255), false_rejects=0.1, review=0.2
+    )
     pictures = [detector.preprocessing.read(image) for image in images[:20]]
     detector = detector.calibrated_on(pictures, familiar=Familiar.of(pictures))
     paths = []

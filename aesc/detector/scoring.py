@@ -1,0 +1,104 @@
+"""From images that were read to a score and a map each, whole or in tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from aesc.detector.inputs import Picture, Preprocessing
+from aesc.detector.tiling import Corner, Tiling
+from aesc.experiment import METHODS, ScoringOptions
+from aesc.scoring import SMOOTHING, image_scores, smooth
+
+BATCH = 16
+"""Images or tiles that the network sees at a time; does not change the results."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One image, scored.
+
+    Attributes:
+        score: image score, higher is more anomalous; of an image in tiles, the highest of a tile.
+        map: float32 H x W, blurred, 0 where it is not valid before the blur.
+    """
+
+    score: float
+    map: NDArray[np.float32]
+
+
+class Scorer:
+    """Applies a trained network to images.
+
+    Args:
+        model: the network, in evaluation mode.
+        method: key of `aesc.experiment.METHODS`.
+        learned: what scoring must know of the training images.
+        reading: how the images were read.
+        device: where to compute.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        method: str,
+        learned: Mapping[str, Tensor],
+        reading: Preprocessing,
+        device: torch.device,
+    ) -> None:
+        entry = METHODS[method]
+        options = ScoringOptions(2, 0, device, kinds=(entry.kind,))
+        self.compare = entry.comparison(model, learned, options)
+        self.kind, self.norm, self.device = entry.kind, entry.norm, device
+        self.tiling = reading.tiling
+        self.sigma = SMOOTHING * min(reading.shape)
+
+    def scored(self, pictures: Iterable[Picture]) -> Iterator[Scored]:
+        """Score images one batch after the other, in their order."""
+        pending = iter(pictures)
+        if self.tiling is not None:
+            yield from (self._in_tiles(picture, self.tiling) for picture in pending)
+            return
+        while batch := list(islice(pending, BATCH)):
+            maps = self._maps([p.pixels for p in batch], [p.valid for p in batch])
+            blurred = smooth(maps, self.sigma).numpy()
+            scores = image_scores(maps, self.norm).tolist()
+            yield from map(Scored, scores, blurred)
+
+    def _in_tiles(self, picture: Picture, tiling: Tiling) -> Scored:
+        """Tiles where nothing is valid are left out."""
+        height, width = picture.valid.shape
+        corners = [
+            corner
+            for corner in tiling.corners(height, width)
+            if tiling.cut(picture.valid, corner).any()
+        ]
+        scores: list[float] = []
+
+        def tiles() -> Iterator[tuple[Corner, NDArray[np.float32]]]:
+            for start in range(0, len(corners), BATCH):
+                part = corners[start : start + BATCH]
+                maps = self._maps(
+                    [tiling.cut(picture.pixels, corner) for corner in part],
+                    [tiling.cut(picture.valid, corner) for corner in part],
+                )
+                scores.extend(image_scores(maps, self.norm).tolist())
+                yield from zip(part, maps.numpy(), strict=True)
+
+        blended = torch.from_numpy(tiling.blend(tiles(), height, width))
+        return Scored(max(scores, default=0.0), smooth(blended[None], self.sigma)[0].numpy())
+
+    def _maps(
+        self, pixels: Sequence[NDArray[np.float32]], valid: Sequence[NDArray[np.bool_]]
+    ) -> Tensor:
+        """Anomaly maps, B x H x W, on the CPU, of at most `BATCH` images or tiles of one size."""
+        images = torch.from_numpy(np.stack(pixels)).to(self.device)  # B x C x H x W
+        with torch.inference_mode():
+            found = self.compare(images)[1][self.kind].cpu()
+        return found * torch.from_numpy(np.stack(valid))

@@ -1,0 +1,90 @@
+"""Maps and scores of whole images, or of images that are cut into tiles, as ONNX operators."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from aesc.detector import Tiling
+from aesc.experiment import METHODS
+from aesc.export.graph import BATCH_AXIS, Graph
+from aesc.export.maps import add_map, add_score
+from aesc.export.reading import Input
+
+
+def add_scored(graph: Graph, model: nn.Module, images: str, taken: Input) -> tuple[str, str]:
+    """Images N x C x H x W to the maps that the detector scores, N x H x W, and the scores, N."""
+    detector, valid = taken.detector, taken.probe.valid
+    tiling, norm = detector.preprocessing.tiling, METHODS[detector.method].norm
+    if tiling is not None:
+        return _add_tiled(graph, model, images, taken, tiling)
+    found = add_map(graph, model, images, taken.shape_read)
+    if not valid.all():
+        found = graph.add("Mul", found, graph.constant(valid.astype(np.float32)))
+    return found, add_score(graph, found, norm, taken.shape_read)
+
+
+def _add_tiled(
+    graph: Graph, model: nn.Module, images: str, taken: Input, tiling: Tiling
+) -> tuple[str, str]:
+    """As `add_scored`: the network sees one tile after the other, which keeps memory small."""
+    norm, channels = METHODS[taken.detector.method].norm, taken.detector.preprocessing.channels
+    side, starts = tiling.side, [tiling.starts(length) for length in taken.shape_read]
+    rows, columns = (np.array(each)[:, None] + np.arange(side) for each in starts)  # R x S, K x S
+    valid = taken.probe.valid[rows[:, None, :, None], columns[None, :, None, :]]  # R x K x S x S
+    parts = graph.constant(valid.reshape(-1, 1, side, side).astype(np.float32))  # T x 1 x S x S
+
+    def one_tile(tile: str, where: str) -> tuple[str, str]:
+        found = graph.add("Mul", add_map(graph, model, tile, (side, side)), where)  # N x S x S
+        return found, add_score(graph, found, norm, (side, side))
+
+    tiles = _add_cut(graph, images, rows, columns)  # T x N x C x S x S
+    seen: list[int | str] = [BATCH_AXIS, channels, side, side]
+    found, scores = graph.each([(tiles, seen), (parts, [1, side, side])], one_tile)
+    score = graph.add("ReduceMax", scores, axes=[0], keepdims=0)  # T x N to N
+    return _add_blended(graph, found, taken, tiling), score
+
+
+def _add_cut(graph: Graph, images: str, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> str:
+    """N x C x H x W to T x N x C x S x S, the tiles row by row."""
+    x = graph.add("Gather", images, graph.constant(rows), axis=2)  # N x C x R x S x W
+    x = graph.add("Gather", x, graph.constant(columns), axis=4)  # N x C x R x S x K x S
+    x = graph.add("Transpose", x, perm=[2, 4, 0, 1, 3, 5])  # R x K x N x C x S x S
+    # Merges the first two axes; the others are known only when the file is run.
+    others = graph.cut(graph.add("Shape", x), [2], [6], [0])
+    count = graph.constant(np.array([len(rows) * len(columns)]))
+    wanted = graph.add("Concat", count, others, axis=0)
+    return graph.add("Reshape", x, wanted)
+
+
+def _add_blended(graph: Graph, found: str, taken: Input, tiling: Tiling) -> str:
+    """Maps of tiles, T x N x S x S, laid together to N x H x W as `Tiling.blend` does."""
+    height, width = taken.shape_read
+    side, rows, columns = tiling.side, tiling.starts(height), tiling.starts(width)
+    sizes = graph.cut(graph.add("Shape", found), [1], [2], [0])  # N
+    apart = [graph.constant(np.array(each)) for each in ([len(rows), len(columns)], [side, side])]
+    x = graph.add("Reshape", found, graph.add("Concat", apart[0], sizes, apart[1], axis=0))
+    x = graph.add("Transpose", x, perm=[2, 0, 3, 1, 4])  # N x R x S x K x S
+    flat = graph.constant(np.array([len(rows) * side, len(columns) * side]))
+    x = graph.add("Reshape", x, graph.add("Concat", sizes, flat, axis=0))  # N x R S x K S
+    down, across = (blending(tiling, length) for length in (height, width))
+    x = graph.add("MatMul", x, graph.constant(across.T))  # N x R S x W
+    return graph.add("MatMul", graph.constant(down), x)  # N x H x W
+
+
+def blending(tiling: Tiling, length: int) -> NDArray[np.float32]:
+    """What each pixel of each tile counts in the pixels of an axis: length x (tiles * side).
+
+    Example:
+        >>> blending(Tiling(side=2, overlap=1), length=3)
+        array([[1. , 0. , 0. , 0. ],
+               [0. , 0.5, 0.5, 0. ],
+               [0. , 0. , 0. , 1. ]], dtype=float32)
+    """
+    starts, side = tiling.starts(length), tiling.side
+    matrix = np.zeros((length, len(starts) * side))
+    for number, start in enumerate(starts):
+        place = np.arange(side)
+        matrix[start + place, number * side + place] = tiling.weights
+    return np.asarray(matrix / matrix.sum(1, keepdims=True), np.float32)
