@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aesc.cli import main
 from aesc.detector import (
     FitSettings,
     Preprocessing,
@@ -223,30 +222,21 @@ def test_a_file_of_the_first_version_gave_the_side_of_a_square(folder, tmp_path,
 # The command
 
 
-def command(*words):
-    """The exit code of `aesc` with these words."""
-    with pytest.raises(SystemExit) as stopped:
-        main([str(word) for word in words])
-    return stopped.value.code
-
-
-def test_fit_and_predict_with_tiles(folder, tmp_path, capsys):
+def test_fit_and_predict_with_tiles(aesc, folder, tmp_path):
     out = tmp_path / "x.safetensors"
     options = ["--tile", "64", "--overlap", "8", "--minutes", "0.001", "--device", "cpu"]
-    assert command("fit", folder, "--out", out, *options) == 0
-    capsys.readouterr()
-    assert command("info", out) == 0
-    assert "in tiles of 64 px that overlap by 8" in capsys.readouterr().out
+    assert aesc("fit", folder, "--out", out, *options)[0] == 0
+    assert "in tiles of 64 px that overlap by 8" in aesc("info", out)[1]
     bad = save(tmp_path / "bad.png", spoiled(stripes(np.random.default_rng(1), WIDTH, HEIGHT)))
-    assert command("predict", out, bad, "--out", tmp_path / "results") == 0
+    assert aesc("predict", out, bad, "--out", tmp_path / "results")[0] == 0
     heat = Image.open(tmp_path / "results" / "heatmaps" / "bad.png.png")
     assert heat.size == (WIDTH, HEIGHT)
 
 
-def test_a_size_that_is_not_square(folder, tmp_path, capsys):
+def test_a_size_that_is_not_square(aesc, folder, tmp_path):
     out = tmp_path / "x.safetensors"
     options = ["--size", "128x96", "--minutes", "0.001", "--device", "cpu"]
-    assert command("fit", folder, "--out", out, *options) == 0
+    assert aesc("fit", folder, "--out", out, *options)[0] == 0
     assert load(out, "cpu").preprocessing.shape == (96, 128)
 
 
@@ -260,9 +250,9 @@ def test_a_size_that_is_not_square(folder, tmp_path, capsys):
         (["--overlap", "4"], "give tile as well"),
     ],
 )
-def test_bad_sizes_are_one_sentence(folder, tmp_path, capsys, options, word):
-    assert command("fit", folder, "--out", tmp_path / "x", "--dry-run", *options) == 2
-    assert word in capsys.readouterr().err
+def test_bad_sizes_are_one_sentence(aesc, folder, tmp_path, options, word):
+    code, _, errors = aesc("fit", folder, "--out", tmp_path / "x", "--dry-run", *options)
+    assert code == 2 and word in errors
 
 
 MEASURE = """

@@ -10,9 +10,10 @@ from aesc.data.folders import (
     check_scorable,
     resolve_category,
 )
-from aesc.data.images import MAX_PIXELS, read_image, read_mask
+from aesc.data.images import MAX_PIXELS, read_image
 from aesc.data.layout import LAYOUTS, Layout, MVTecLayout, PlainLayout
 from aesc.data.listing import GOOD, CategoryFiles, SourceFile
+from aesc.data.mask_images import read_mask
 from aesc.data.mvtec import (
     MVTEC_CATEGORIES,
     MVTEC_LICENCE,

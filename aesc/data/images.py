@@ -35,9 +35,6 @@ million pixels.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Rec. 601 weights of red, green and blue, those of Pillow's own conversion to grey."""
 
-SMALL_LABELS = 128
-"""A mask whose largest value is below this holds labels, such as 0 and 1, and no grey levels."""
-
 FRAMES = "frames"
 """Key of a decoded image's ``info``: how many frames or pages its file has; the first is read."""
 
@@ -90,33 +87,6 @@ def read_image(
     whole("size", size)
     check_channels(channels)
     return image_array(decode(read_bytes(path), path), path, (size, size), channels, white_level)
-
-
-def read_mask(
-    path: str | Path, size: int, image_path: str | Path | None = None
-) -> NDArray[np.bool_]:
-    """Read a defect mask; what is brighter than half of white marks a defect.
-
-    Soft or compressed edges are cut at the half. A mask whose largest value is below 128 holds
-    labels, such as 0 and 1, and then everything but 0 marks a defect. Resized by nearest neighbour,
-    which alone keeps a mask a mask.
-
-    Args:
-        path: the mask file.
-        size: side of the result in pixels.
-        image_path: the image the mask belongs to; if given, its original size must be the mask's.
-
-    Returns:
-        ``size x size``, True on the defect.
-
-    Raises:
-        InputError: as for `read_image`, or the two files differ in size.
-    """
-    whole("size", size)
-    mask = decode(read_bytes(path), path)
-    if image_path is not None:
-        check_same_size(mask, path, decode(read_bytes(image_path), image_path), image_path)
-    return mask_array(mask, (size, size))
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -206,41 +176,6 @@ def largest_value(image: Image.Image, path: str | Path) -> float:
     return largest if image.mode == "F" else max(largest, 255)
 
 
-def mask_array(mask: Image.Image, size: Size) -> NDArray[np.bool_]:
-    """Resize a decoded mask to any width and height, ``height x width``, as `read_mask` does."""
-    return resized_mask(defect_pixels(mask), size)
-
-
-def resized_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
-    """Resize a mask by nearest neighbour: to ``height x width`` of ``size``."""
-    rows, columns = (nearest(*each) for each in zip(mask.shape, size[::-1], strict=True))
-    return mask[rows[:, None], columns]
-
-
-def defect_pixels(mask: Image.Image) -> NDArray[np.bool_]:
-    """Where a decoded mask marks a defect, at its own size, as `read_mask` decides it."""
-    values = np.atleast_3d(np.asarray(mask)).max(axis=2)
-    largest = float(values.max())
-    if largest < SMALL_LABELS:
-        return np.asarray(values > 0)
-    return np.asarray(values > (127.5 if largest <= 255 else largest / 2))
-
-
-def check_same_size(
-    mask: Image.Image, mask_path: str | Path, image: Image.Image, image_path: str | Path
-) -> None:
-    """Refuse a mask drawn for another size than its image's.
-
-    Raises:
-        InputError: names both files and their sizes.
-    """
-    if mask.size != image.size:
-        raise InputError(
-            f"The mask {mask_path} is {_shape(mask)} pixels but its image {image_path} is "
-            f"{_shape(image)}: save the mask at the size of its image."
-        )
-
-
 @cache
 def _extensions() -> frozenset[str]:
     by_extension = Image.registered_extensions().items()
@@ -270,12 +205,12 @@ def _check_pixels(image: Image.Image, path: str | Path, length: int) -> None:
     limit = MAX_PIXELS if own is None else _limit(own)
     if not 0 < pixels <= limit:
         raise InputError(
-            f"{path} is {_shape(image)} pixels, not between 1 and {limit} in all: reduce it, cut "
-            "it into tiles, or set AESC_MAX_PIXELS to a larger number."
+            f"{path} is {shape_in_words(image)} pixels, not between 1 and {limit} in all: reduce "
+            "it, cut it into tiles, or set AESC_MAX_PIXELS to a larger number."
         )
     if own is None and pixels > max(LARGE, PIXELS_PER_BYTE * length):
         raise InputError(
-            f"{path} declares {_shape(image)} pixels in {length} bytes: replace it, or set "
+            f"{path} declares {shape_in_words(image)} pixels in {length} bytes: replace it, or set "
             f"AESC_MAX_PIXELS={pixels} to read it all the same."
         )
 
@@ -287,7 +222,8 @@ def _limit(text: str) -> int:
         raise InputError(f"AESC_MAX_PIXELS is {text!r}: give a whole number of pixels.") from error
 
 
-def _shape(image: Image.Image) -> str:
+def shape_in_words(image: Image.Image) -> str:
+    """Width and height for messages, such as ``1024 x 768``."""
     return f"{image.width} x {image.height}"
 
 
@@ -338,8 +274,3 @@ def _resized(band: Image.Image, size: Size) -> NDArray[np.float32]:
     if band.mode.startswith("I"):  # Pillow converts not every byte order of I;16
         band = Image.fromarray(np.asarray(band, dtype=np.float32))
     return np.asarray(band.convert("F").resize(size, Image.Resampling.BILINEAR))
-
-
-def nearest(length: int, size: int) -> NDArray[np.int64]:
-    """Return the source index under the centre of each of ``size`` target pixels, exactly."""
-    return (2 * np.arange(size) + 1) * length // (2 * size)

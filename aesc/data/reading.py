@@ -17,16 +17,9 @@ from aesc.data.cache import ImageCache
 from aesc.data.depth import common_white_level, depth_notes
 from aesc.data.fingerprint import fingerprint_of
 from aesc.data.folders import absolute
-from aesc.data.images import (
-    FRAMES,
-    check_same_size,
-    decode,
-    image_array,
-    largest_value,
-    mask_array,
-    read_bytes,
-)
+from aesc.data.images import FRAMES, decode, image_array, largest_value, read_bytes
 from aesc.data.listing import CategoryFiles, SourceFile
+from aesc.data.mask_images import check_same_size, mask_array
 from aesc.data.oddities import page_notes, same_files
 from aesc.errors import InputError
 from aesc.machine import usable_cores

@@ -19,10 +19,12 @@ from aesc.detector.calibration import Calibration, Promise, images_needed
 from aesc.detector.detector import Detector
 from aesc.detector.drift import Drift, DriftState
 from aesc.detector.familiar import Familiar
-from aesc.detector.fitting import FitSettings, fit, least_typical
-from aesc.detector.inputs import Picture, Preprocessing, RegionOfInterest
+from aesc.detector.fitting import fit, least_typical
+from aesc.detector.inputs import Picture, Preprocessing
 from aesc.detector.limit import DetectionLimit, detection_limit
+from aesc.detector.region import RegionOfInterest
 from aesc.detector.result import Region, Result
+from aesc.detector.settings import FitSettings
 from aesc.detector.storage import load, save
 from aesc.detector.survey import Good, Survey, good_files, survey
 from aesc.detector.tiling import Tiling

@@ -4,136 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from aesc._checks import choice, number, whole
-from aesc.data.images import Size
 from aesc.data.stream import half_of_memory
-from aesc.detector.calibration import FALSE_REJECTS, REVIEW, check_shares
 from aesc.detector.detector import Detector
 from aesc.detector.familiar import Familiar
-from aesc.detector.inputs import Picture, Preprocessing, RegionOfInterest, read_all
+from aesc.detector.inputs import Picture, Preprocessing, read_all
 from aesc.detector.limit import with_limit
+from aesc.detector.settings import FitSettings
 from aesc.detector.survey import MOST_CHOICE, Survey
-from aesc.detector.tiling import Tiling
 from aesc.device import resolve_device
 from aesc.errors import InputError
-from aesc.experiment import LOSSES, METHODS, PRESETS
+from aesc.experiment import METHODS, PRESETS, method_trainer
 from aesc.provenance import environment
-from aesc.training import Trainer, TrainingSettings
-
-TIMED_STEPS = 3
-"""Training steps that are timed to say how long a training will take."""
-
-MOST_SIDE = 4096
-"""Largest side in pixels that the network is shown."""
+from aesc.training import TrainingSettings
 
 MOST_TILES = 2000
 """Tiles that are trained on, about; of each image as many."""
-
-MOST_EPOCHS = 1000
-"""Most epochs that a number of minutes is turned into."""
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How a detector is made.
-
-    Attributes:
-        method: key of `aesc.experiment.METHODS`.
-        preset: key of `aesc.experiment.PRESETS`: image size and schedule.
-        size: width and height that images are resized to without distortion, or one number for a
-            square; None for the square of the preset, or with ``tile`` for the size of each image.
-        tile: side of the square tiles that images are cut into; None shows the network whole
-            images.
-        overlap: least overlap of neighbouring tiles; None for a quarter of the tile.
-        channels: 1 (grey) or 3 (colour); None for that of the method.
-        minutes: how long the training may take, about; None for the schedule of the preset.
-        seed: of the weights and the training.
-        false_rejects: share of good images that may be rejected.
-        review: share of good images that may be rejected or set aside for a person.
-        device: where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        roi: where to look; None is everywhere.
-        licence: of the images, for the card; the detector is made of them.
-
-    Raises:
-        InputError: a value that is unknown or out of range.
-    """
-
-    method: str = "aesc"
-    preset: str = "quick"
-    size: int | Size | None = None
-    tile: int | None = None
-    overlap: int | None = None
-    channels: int | None = None
-    minutes: float | None = None
-    seed: int = 0
-    false_rejects: float = FALSE_REJECTS
-    review: float = REVIEW
-    device: str = "auto"
-    roi: RegionOfInterest | None = None
-    licence: str | None = None
-
-    def __post_init__(self) -> None:
-        choice("method", self.method, METHODS)
-        choice("preset", self.preset, PRESETS)
-        if isinstance(self.size, tuple) and len(self.size) != 2:
-            raise InputError(f"size is {self.size}: give one number, or width and height.")
-        for side in self.frame or ():
-            METHODS[self.method].check_size(whole("size", side, 1, MOST_SIDE))
-        if self.tiling is not None:
-            METHODS[self.method].check_size(whole("tile", self.tiling.side, 1, MOST_SIDE))
-        elif self.overlap is not None:
-            raise InputError("overlap is of tiles: give tile as well.")
-        METHODS[self.method].check_shape(*self.reading(1.0).shape)
-        if self.minutes is not None:
-            number("minutes", self.minutes, 0, above=True)
-        whole("seed", self.seed, 0, 2**31 - 1)
-        check_shares(self.false_rejects, self.review)
-        resolve_device(self.device)
-
-    @property
-    def frame(self) -> Size | None:
-        """Width and height that images are resized to; None leaves them as they are."""
-        if self.size is None:
-            side = PRESETS[self.preset].size
-            return (side, side) if self.tile is None else None
-        return self.size if isinstance(self.size, tuple) else (self.size, self.size)
-
-    @property
-    def tiling(self) -> Tiling | None:
-        """How images are cut; None leaves them whole."""
-        if self.tile is None:
-            return None
-        return Tiling(self.tile, self.tile // 4 if self.overlap is None else self.overlap)
-
-    def reading(self, white_level: float) -> Preprocessing:
-        """How images are read.
-
-        Args:
-            white_level: value in the files that stands for white.
-        """
-        return Preprocessing(self.frame, self.planes, white_level, self.roi, self.tiling)
-
-    @property
-    def planes(self) -> int:
-        """Channels of the network's input."""
-        return METHODS[self.method].channels if self.channels is None else self.channels
-
-    def schedule(self) -> tuple[TrainingSettings, float]:
-        """The schedule and how many seconds it will take, from a few steps that are timed."""
-        training = PRESETS[self.preset].training
-        training = replace(training, decay=METHODS[self.method].decay)
-        per_epoch = training.batches * _seconds_a_step(self, training.batch_size)
-        if self.minutes is not None:
-            epochs = round(60 * self.minutes / per_epoch)
-            training = replace(training, epochs=min(max(1, epochs), MOST_EPOCHS))
-        return training, training.epochs * per_epoch
 
 
 def fit(
@@ -172,15 +64,13 @@ def fit(
     generator = torch.Generator().manual_seed(settings.seed)
     momentum = PRESETS[settings.preset].momentum
     model = method.build(settings.planes, reading.shape[0], momentum, generator)
-    trainer = Trainer(
+    trainer = method_trainer(
+        method,
         model,
         images,
         training_images(chosen, reading, MOST_CHOICE, settings.seed),
-        method.corruptions[method.own_corruption](),
         schedule or settings.schedule()[0],
         seed=settings.seed,
-        loss=LOSSES[method.loss],
-        augment=method.augment,
         device=device,
         checkpoint=checkpoint,
     )
@@ -274,6 +164,7 @@ def in_words(reading: Preprocessing) -> str:
     """The size of images and tiles.
 
     Example:
+        >>> from aesc.detector import Tiling
         >>> in_words(Preprocessing((512, 256), 1, 255))
         '512 x 256 px'
         >>> in_words(Preprocessing(None, 1, 255, tiling=Tiling(256, 64)))
@@ -284,30 +175,3 @@ def in_words(reading: Preprocessing) -> str:
     if tiling is None:
         return size
     return f"{size}, in tiles of {tiling.side} px that overlap by {tiling.overlap}"
-
-
-def _seconds_a_step(settings: FitSettings, batch_size: int) -> float:
-    """Time of a training step, on images of noise."""
-    method, device = METHODS[settings.method], resolve_device(settings.device)
-    generator = torch.Generator().manual_seed(0)
-    height, width = settings.reading(1.0).shape
-    model = method.build(settings.planes, height, 0.1, generator)
-    images = torch.rand(batch_size, settings.planes, height, width)
-    corruption = method.corruptions[method.own_corruption]()
-    trainer = Trainer(
-        model,
-        images,
-        images[:1],
-        corruption,
-        loss=LOSSES[method.loss],
-        augment=method.augment,
-        device=device,
-    )
-    model.train()
-    batch = images.to(device)
-    trainer.step(batch)  # the first one pays for starting up
-    start = time.perf_counter()
-    for _ in range(TIMED_STEPS):
-        last = trainer.step(batch)
-    last.item()  # waits for the device
-    return (time.perf_counter() - start) / TIMED_STEPS

@@ -17,7 +17,8 @@ from aesc._checks import first_sentence, one_line
 from aesc.detector.calibration import Calibration
 from aesc.detector.detector import Detector
 from aesc.detector.familiar import Familiar
-from aesc.detector.inputs import Preprocessing, RegionOfInterest
+from aesc.detector.inputs import Preprocessing
+from aesc.detector.region import RegionOfInterest
 from aesc.detector.tiling import Tiling
 from aesc.device import resolve_device
 from aesc.errors import InputError

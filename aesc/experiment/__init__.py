@@ -6,6 +6,7 @@ from aesc.experiment.losses import LOSSES, Loss, without_mask
 from aesc.experiment.methods import METHODS, Method, ScoringOptions
 from aesc.experiment.parameters import notebook_config
 from aesc.experiment.run import Experiment
+from aesc.experiment.trainers import method_trainer
 from aesc.records import EMBEDDED
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ScoringOptions",
     "evaluate",
     "full_length",
+    "method_trainer",
     "notebook_config",
     "without_mask",
 ]

@@ -25,15 +25,15 @@ from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment.config import PRESETS, RunConfig
 from aesc.experiment.evaluation import evaluate
-from aesc.experiment.losses import LOSSES
 from aesc.experiment.methods import METHODS, ScoringOptions
+from aesc.experiment.trainers import method_trainer
 from aesc.files import check_writable, remove_abandoned
 from aesc.noise import Corruption
 from aesc.provenance import environment
 from aesc.records import EMBEDDED, SCHEMA, Data, Duration, MethodRecord, Record, Training
 from aesc.scoring import AnomalyMaps
 from aesc.synthetic import category_spec
-from aesc.training import History, Trainer, save_tensors
+from aesc.training import History, save_tensors
 
 KEEP_CHECKPOINT = "AESC_KEEP_CHECKPOINT"
 """Environment variable: set where more than the record has to be written before all is done."""
@@ -118,15 +118,14 @@ class Experiment:
         momentum = PRESETS[config.preset].momentum
         model = self.method.build(config.channels, config.size, momentum, generator)
         with self._timed("training"):
-            trainer = Trainer(
+            trainer = method_trainer(
+                self.method,
                 model,
                 category.train,
                 category.validation,
-                self.corruption,
                 config.training_settings(),
+                corruption=config.corruption,
                 seed=config.seed,
-                loss=LOSSES[self.method.loss],
-                augment=self.method.augment,
                 device=self.device,
                 checkpoint=self.path(".checkpoint"),
             )

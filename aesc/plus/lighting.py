@@ -10,8 +10,7 @@ from torch.nn import functional
 
 from aesc._checks import interval, number
 from aesc.noise import uniform
-
-Range = tuple[float, float]
+from aesc.noise.base import Range
 
 FIELD = 3
 """Values along a side from which the uneven light is interpolated."""
