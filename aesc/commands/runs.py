@@ -58,6 +58,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", help="dataset or category folder (default: embedded)")
     parser.add_argument("--preset", help="a budget that `aesc info` lists (default: quick)")
     parser.add_argument("--size", type=int, help="image side in pixels (default: the preset's)")
+    parser.add_argument("--tile", type=int, help="cut images into squares of so many pixels")
     parser.add_argument("--epochs", type=int, help="training epochs (default: the preset's)")
     parser.add_argument("--channels", type=int, help="1 grey, 3 colour (default: the method's)")
     parser.add_argument("--passes", type=int, help="dropout passes (default: 30)")

@@ -27,7 +27,7 @@ from aesc.detector.result import Region, Result
 from aesc.detector.settings import FitSettings
 from aesc.detector.storage import load, save
 from aesc.detector.survey import Good, Survey, good_files, survey
-from aesc.detector.tiling import Tiling
+from aesc.tiling import Tiling
 
 __all__ = [
     "Calibration",

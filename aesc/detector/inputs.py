@@ -19,8 +19,8 @@ from aesc.data.images import Size, decode, image_array, read_bytes
 from aesc.data.mask_images import resized_mask
 from aesc.detector.region import RegionOfInterest
 from aesc.detector.result import Box
-from aesc.detector.tiling import Tiling
 from aesc.errors import InputError
+from aesc.tiling import Tiling
 
 Source = str | Path | bytes | PIL.Image.Image | NDArray[Any] | Tensor
 """An image as a caller has it: see `Preprocessing.read`."""

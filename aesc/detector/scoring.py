@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aesc.detector.inputs import Picture, Preprocessing
-from aesc.detector.tiling import Corner, Tiling
 from aesc.experiment import METHODS, ScoringOptions
 from aesc.scoring import SMOOTHING, image_scores, smooth
+from aesc.tiling import Corner, Tiling
 
 BATCH = 16
 """Images or tiles that the network sees at a time; does not change the results."""

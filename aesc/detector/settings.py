@@ -12,10 +12,10 @@ from aesc.data.images import Size
 from aesc.detector.calibration import FALSE_REJECTS, REVIEW, check_shares
 from aesc.detector.inputs import Preprocessing
 from aesc.detector.region import RegionOfInterest
-from aesc.detector.tiling import Tiling
 from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment import METHODS, PRESETS, method_trainer
+from aesc.tiling import Tiling
 from aesc.training import TrainingSettings
 
 TIMED_STEPS = 3

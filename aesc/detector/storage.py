@@ -19,10 +19,10 @@ from aesc.detector.detector import Detector
 from aesc.detector.familiar import Familiar
 from aesc.detector.inputs import Preprocessing
 from aesc.detector.region import RegionOfInterest
-from aesc.detector.tiling import Tiling
 from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment import METHODS
+from aesc.tiling import Tiling
 from aesc.training import save_tensors
 
 FORMAT = "aesc-detector"

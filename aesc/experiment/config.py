@@ -27,9 +27,16 @@ from aesc.records import EMBEDDED, Record
 from aesc.scoring import PASSES
 from aesc.synthetic import SIZE as EMBEDDED_SIZE
 from aesc.synthetic import VERSION, embedded
+from aesc.tiling import Tiling
 from aesc.training import TrainingSettings
 
-_LIMITS = {"size": (1, 4096), "epochs": (1, 100_000), "passes": (2, 10_000), "seed": (0, 2**31 - 1)}
+_LIMITS = {
+    "size": (1, 4096),
+    "tile": (0, 4096),
+    "epochs": (1, 100_000),
+    "passes": (2, 10_000),
+    "seed": (0, 2**31 - 1),
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class RunConfig(BaseModel):
         corruption: one that the method can be trained with; by default its own, ``stain`` for
             ``aesc`` and ``ae``.
         size: side of the images in pixels, at least ``Method.smallest``; by default the preset's.
+        tile: side of the squares that images are cut into: the network is trained on some at random
+            places, and maps are laid together; 0 (default) shows it whole images.
         epochs: training epochs; by default the preset's.
         channels: 1 (grey) or 3; by default the method's, as it was published.
         passes: dropout passes of the uncertainty map, at least 2.
@@ -90,6 +99,7 @@ class RunConfig(BaseModel):
     model: str = "aesc"
     corruption: str = ""
     size: int = 0
+    tile: int = 0
     epochs: int = 0
     channels: int = 0
     passes: int = PASSES
@@ -156,7 +166,9 @@ class RunConfig(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> RunConfig:
         METHODS[self.model].check_corruption(self.corruption)
-        METHODS[self.model].check_size(self.size)
+        METHODS[self.model].check_size(self.tile or self.size)
+        if self.tiling is not None:
+            self.tiling.check(self.size, self.size, "size")
         return self
 
     @classmethod
@@ -184,6 +196,8 @@ class RunConfig(BaseModel):
         """
         dataset = [] if self.dataset == self.category else [self.dataset]
         parts = [self.category, self.model, self.corruption, self.preset, f"{self.size}px"]
+        if self.tile:
+            parts.append(f"{self.tile}tile")
         if self.epochs != PRESETS[self.preset].training.epochs:
             parts.append(f"{self.epochs}epochs")
         if self.channels != METHODS[self.model].channels:
@@ -191,6 +205,11 @@ class RunConfig(BaseModel):
         if self.passes != PASSES:
             parts.append(f"{self.passes}passes")
         return "-".join([*dataset, *parts, f"seed{self.seed}"])
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """How images are cut, neighbours with an overlap of a quarter; None leaves them whole."""
+        return Tiling(self.tile, self.tile // 4) if self.tile else None
 
     def training_settings(self) -> TrainingSettings:
         """The preset's schedule with this run's number of epochs and the method's decay."""

@@ -32,6 +32,7 @@ from aesc.scoring import (
     paper_maps,
     residual_map,
 )
+from aesc.tiling import Tiling, in_tiles
 from aesc.training import Augment
 
 
@@ -45,6 +46,7 @@ class ScoringOptions:
         device: where to compute.
         progress: show a bar with the time left.
         kinds: maps that are wanted, by name; all by default.
+        tiling: how images are cut for the network; None shows it whole images.
     """
 
     passes: int
@@ -52,6 +54,7 @@ class ScoringOptions:
     device: torch.device
     progress: bool = False
     kinds: tuple[str, ...] | None = None
+    tiling: Tiling | None = None
 
 
 Build = Callable[[int, int, float, torch.Generator], nn.Module]
@@ -131,6 +134,8 @@ class Method:
         model.to(options.device).eval()
         learned = self.learn(model, train, options.device)
         compare = self.comparison(model, learned, options)
+        if options.tiling is not None:
+            compare = _tiled(compare, options.tiling)
         return map_batches(model, images, compare, device=options.device, progress=options.progress)
 
     @property
@@ -172,6 +177,22 @@ class Method:
                 f"size is {width}x{height}: give one number for {self.title}, which takes square "
                 "images."
             )
+
+
+def _tiled(compare: Callable[[Tensor], Compared], tiling: Tiling) -> Callable[[Tensor], Compared]:
+    """The same function for images that are larger than what the network takes."""
+    kinds: list[str] = []
+
+    def pieces(tiles: Tensor) -> list[Tensor]:
+        reconstructions, maps = compare(tiles)
+        kinds[:] = maps
+        return [reconstructions, *maps.values()]
+
+    def whole(images: Tensor) -> Compared:
+        reconstructions, *maps = in_tiles(pieces, images, tiling)
+        return reconstructions, dict(zip(kinds, maps, strict=True))
+
+    return whole
 
 
 def _dropout(

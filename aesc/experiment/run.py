@@ -116,7 +116,8 @@ class Experiment:
         config, category = self.config, self.category
         generator = torch.Generator().manual_seed(config.seed)
         momentum = PRESETS[config.preset].momentum
-        model = self.method.build(config.channels, config.size, momentum, generator)
+        side = config.tile or config.size
+        model = self.method.build(config.channels, side, momentum, generator)
         with self._timed("training"):
             trainer = method_trainer(
                 self.method,
@@ -125,6 +126,7 @@ class Experiment:
                 category.validation,
                 config.training_settings(),
                 corruption=config.corruption,
+                tile=config.tile,
                 seed=config.seed,
                 device=self.device,
                 checkpoint=self.path(".checkpoint"),
@@ -137,7 +139,9 @@ class Experiment:
     def maps(self) -> AnomalyMaps:
         """Reconstructions and anomaly maps of the test images."""
         model, config = self.model, self.config
-        options = ScoringOptions(config.passes, config.seed, self.device, self.progress)
+        options = ScoringOptions(
+            config.passes, config.seed, self.device, self.progress, tiling=config.tiling
+        )
         with self._timed("scoring"):
             return self.method.maps(model, self.category.test, self.category.train, options)
 
@@ -202,6 +206,7 @@ class Experiment:
             corruption=config.corruption,
             preset=config.preset,
             size=config.size,
+            tile=config.tile,
             channels=config.channels,
             epochs=settings.epochs,
             batches=settings.batches,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,7 +11,21 @@ from torch import Tensor, nn
 from aesc.data import ImageStream
 from aesc.experiment.losses import LOSSES
 from aesc.experiment.methods import Method
-from aesc.training import Trainer, TrainingSettings
+from aesc.tiling import RandomCrop
+from aesc.training import Augment, Trainer, TrainingSettings
+
+
+@dataclass(frozen=True)
+class CropFirst:
+    """A crop, and then what a method itself changes about good images."""
+
+    crop: RandomCrop
+    then: Augment | None
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """B x C x H x W to B x C x S x S."""
+        images = self.crop(images, generator)
+        return images if self.then is None else self.then(images, generator)
 
 
 def method_trainer(
@@ -21,6 +36,7 @@ def method_trainer(
     settings: TrainingSettings | None = None,
     *,
     corruption: str | None = None,
+    tile: int = 0,
     seed: int = 0,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
@@ -34,6 +50,8 @@ def method_trainer(
         validation: images of the same shape, whose reconstruction chooses the epoch.
         settings: the schedule.
         corruption: name of one that the method can be trained with; by default its own.
+        tile: side of the squares that the network is trained on, at random places of the images,
+            in the middle of those for validation; 0 trains on whole images.
         seed: of batches, corruption and dropout.
         device: where to compute.
         checkpoint: file to resume from.
@@ -41,6 +59,11 @@ def method_trainer(
     Raises:
         InputError: as `aesc.training.Trainer`.
     """
+    augment = method.augment
+    if tile:
+        top, left = ((side - tile) // 2 for side in validation.shape[2:])
+        validation = validation[..., top : top + tile, left : left + tile].contiguous()
+        augment = CropFirst(RandomCrop(tile), method.augment)
     return Trainer(
         model,
         train,
@@ -49,7 +72,7 @@ def method_trainer(
         settings,
         seed=seed,
         loss=LOSSES[method.loss],
-        augment=method.augment,
+        augment=augment,
         device=device,
         checkpoint=checkpoint,
     )

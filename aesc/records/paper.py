@@ -58,7 +58,11 @@ def paper_records(records: list[Record]) -> list[Record]:
     Categories match by name. The embedded data set shares some names with MVTec AD, but not a
     single image: its records never match.
     """
-    return [r for r in _of_the_paper(records) if _published(r.method.model, r.method.corruption)]
+    return [
+        record
+        for record in _of_the_paper(records)
+        if _published(record.method.model, record.method.corruption) and not record.method.tile
+    ]
 
 
 def comparison_table(records: list[Record], mixed: bool = False) -> pd.DataFrame:

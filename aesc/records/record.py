@@ -81,7 +81,8 @@ class Data(_Part):
 class MethodRecord(_Part):
     """What was trained and how it was scored.
 
-    ``norm`` turns a map into the image score; ``decay`` is how the learning rate fell.
+    ``norm`` turns a map into the image score; ``decay`` is how the learning rate fell; ``tile`` is
+    the side of the squares that images were cut into, 0 for whole images.
     """
 
     model: Text
@@ -101,6 +102,7 @@ class MethodRecord(_Part):
     loss: Text = "mse"
     norm: Text = "l2"
     decay: Text = "plateau"
+    tile: Count = 0
 
 
 class Training(_Part):
@@ -190,9 +192,10 @@ class Record(_Part):
         """The reproducibility card of a page: a Markdown table of what made this record."""
         data, method, where = self.data, self.method, self.environment
         seconds = self.duration
+        tile = f" in tiles of {method.tile} px" if method.tile else ""
         lines = {
             "data": f"{data.dataset}, {data.category}, SHA-256 `{data.fingerprint[:16]}…`",
-            "method": f"{method.model} + {method.corruption}, {method.size} px, "
+            "method": f"{method.model} + {method.corruption}, {method.size} px{tile}, "
             f"{method.channels} channel(s), {method.passes} dropout passes",
             "training": f"preset {method.preset}: {method.epochs} epochs of {method.batches} "
             f"batches of {method.batch_size}, best epoch {self.training.best_epoch}",

@@ -21,6 +21,7 @@ KEY = [
     "corruption",
     "preset",
     "size",
+    "tile",
     "images_seen",
     "channels",
     "passes",

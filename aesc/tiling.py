@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from aesc._checks import whole
 from aesc.errors import InputError
@@ -117,3 +119,76 @@ class Tiling:
         room = length - self.side
         steps = -(-room // (self.side - self.overlap))  # rounded up
         return [room * step // max(steps, 1) for step in range(steps + 1)]
+
+
+def in_tiles(
+    function: Callable[[Tensor], Sequence[Tensor]], images: Tensor, tiling: Tiling
+) -> list[Tensor]:
+    """Apply a function to tiles of images and lay its results together.
+
+    Args:
+        function: from tiles, B x C x S x S, to any number of results, each B x ... x S x S.
+        images: B x C x H x W, at least as large as a tile.
+        tiling: how they are cut.
+
+    Returns:
+        For each result of the function, B x ... x H x W.
+
+    Example:
+        >>> images = torch.rand(2, 1, 5, 9)
+        >>> (doubled,) = in_tiles(lambda tiles: [2 * tiles], images, Tiling(side=4, overlap=2))
+        >>> torch.allclose(doubled, 2 * images)
+        True
+    """
+    height, width = images.shape[2:]
+    along = torch.from_numpy(tiling.weights).to(images)
+    window = along.outer(along)  # S x S
+    weight = images.new_zeros(height, width)
+    totals: list[Tensor] = []
+    for row, column in tiling.corners(height, width):
+        place = (..., slice(row, row + tiling.side), slice(column, column + tiling.side))
+        parts = function(images[place])
+        totals = totals or [p.new_zeros((*p.shape[:-2], height, width)) for p in parts]
+        for total, part in zip(totals, parts, strict=True):
+            total[place] += window * part
+        weight[place] += window
+    return [total / weight for total in totals]
+
+
+@dataclass(frozen=True)
+class RandomCrop:
+    """A square at a random place of each image, in training with tiles.
+
+    Attributes:
+        side: of the square in pixels.
+
+    Example:
+        >>> RandomCrop(4)(torch.rand(2, 1, 5, 9), torch.Generator().manual_seed(0)).shape
+        torch.Size([2, 1, 4, 4])
+    """
+
+    side: int
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Cut squares out of images.
+
+        Args:
+            images: B x C x H x W, at least as large as the square.
+            generator: source of the draws.
+
+        Returns:
+            B x C x S x S.
+        """
+        inside = torch.arange(self.side, device=images.device)
+        rows, columns = (
+            self._starts(images, axis, generator).unsqueeze(1) + inside for axis in (2, 3)
+        )  # B x S each
+        image = torch.arange(len(images), device=images.device).view(-1, 1, 1)
+        # Indices on both sides of a slice put their axes first: B x S x S x C.
+        cut = images[image, :, rows.unsqueeze(2), columns.unsqueeze(1)]
+        return cut.permute(0, 3, 1, 2)
+
+    def _starts(self, images: Tensor, axis: int, generator: torch.Generator) -> Tensor:
+        """First row or column of each square: B whole numbers."""
+        room = images.shape[axis] - self.side + 1
+        return torch.randint(room, (len(images),), generator=generator, device=images.device)
