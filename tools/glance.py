@@ -4,6 +4,7 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,42 +15,59 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = "book/_glance.md"
 README = "README.md"
 MARKS = ("<!-- results at a glance: python -m tools.glance -->\n", "<!-- end of results -->\n")
-LEVELS = ("image", "pixel")
+METHODS_SHOWN = (OWN_METHOD, ("aesc_plus", "rich"))
+"""The paper's method, and the one that goes past it."""
 
 
 def table(results: Path) -> str:
-    """Mean AUROC of the paper's method per data set and budget, as Markdown.
+    """AUROC and AUPRO per data set, budget and method, as Markdown.
 
+    Of the paper's method every map has a line, of another the map that a detector scores.
     A data set of several categories is averaged over them, each first over its seeds.
     """
-    model, _ = OWN_METHOD
     records = [
         record
         for record in full_length(Store(results).records())
-        if (record.method.model, record.method.corruption) == OWN_METHOD
+        if (record.method.model, record.method.corruption) in METHODS_SHOWN
     ]
-    keys = ["dataset", "preset", "size", "images_seen"]
-    lines = []
-    for key, group in results_table(records).groupby(keys, sort=False):
-        line = dict(zip(keys, key, strict=True))
-        name = line.pop("dataset")
-        several = len(group) > 1
-        what = f"{len(group)} categories" if several else group.category.iloc[0]
-        seeds = sorted(set(group.seeds))
-        count = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-        values = {
-            f"{level}, {kind}": format_mean(group[f"{level}_{kind}"].mean())
-            for level in LEVELS
-            for kind in kinds(records)
-        }
-        data = name if what == name else f"{name}, {what}"
-        budget = f"{line['size']} px, {line['images_seen']:,} images"
-        lines.append({"data": data, "training": budget, "seeds": count, **values})
+    keys = ["dataset", "size", "tile", "images_seen", "model"]
+    rows = results_table(records)
+    # The largest group of categories first, so that a single one stands below its data set.
+    rows["order"] = rows.groupby(keys).category.transform("count").rsub(len(rows))
+    lines: list[dict[str, str]] = []
+    for key, group in rows.groupby(["dataset", "order", *keys[1:]], sort=True):
+        named = dict(zip(["dataset", "order", *keys[1:]], key, strict=True))
+        own = named["model"] == OWN_METHOD[0]
+        shown = kinds(records) if own else [METHODS[named["model"]].kind]
+        lines += [_line(named, group, kind) for kind in shown if f"image_{kind}" in _known(group)]
     text = pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
     return (
-        f"Area under the ROC curve (AUROC) of {METHODS[model].title}, of images and pixels, for "
-        f"each map; 1 is perfect, 0.5 is chance.\n\n{text}\n"
+        "Area under the ROC curve (AUROC) of images and of pixels, and area under the per-region "
+        f"overlap (AUPRO); 1 is perfect, an AUROC of 0.5 is chance.\n\n{text}\n"
     )
+
+
+def _known(group: pd.DataFrame) -> set[str]:
+    """The columns that hold anything."""
+    return {str(name) for name in group.columns[group.notna().any()]}
+
+
+def _line(named: dict[str, Any], group: pd.DataFrame, kind: str) -> dict[str, str]:
+    """One map of one method on one data set."""
+    name, several = named["dataset"], len(group) > 1
+    what = f"{len(group)} categories" if several else group.category.iloc[0]
+    seeds = sorted(set(group.seeds))
+    tiles = f" in tiles of {named['tile']}" if named["tile"] else ""
+    means = {level: group[f"{level}_{kind}"].mean() for level in ("image", "pixel", "aupro")}
+    return {
+        "data": name if what == name else f"{name}, {what}",
+        "training": f"{named['size']} px{tiles}, {named['images_seen']:,} images",
+        "seeds": " to ".join(str(count) for count in sorted({seeds[0], seeds[-1]})),
+        "method, map": f"{METHODS[named['model']].title}, {kind}",
+        "image AUROC": format_mean(means["image"]),
+        "pixel AUROC": format_mean(means["pixel"]),
+        "AUPRO": format_mean(means["aupro"]),
+    }
 
 
 def write(root: Path) -> None:
