@@ -48,7 +48,8 @@ def mask_array(mask: Image.Image, size: Size) -> NDArray[np.bool_]:
 
 def resized_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
     """Resize a mask by nearest neighbour: to ``height x width`` of ``size``."""
-    rows, columns = (nearest(*each) for each in zip(mask.shape, size[::-1], strict=True))
+    width, height = size
+    rows, columns = nearest(mask.shape[0], height), nearest(mask.shape[1], width)
     return mask[rows[:, None], columns]
 
 
