@@ -36,7 +36,7 @@ def table(results: Path) -> str:
     rows["order"] = rows.groupby(keys).category.transform("count").rsub(len(rows))
     lines: list[dict[str, str]] = []
     for key, group in rows.groupby(["dataset", "order", *keys[1:]], sort=True):
-        named = dict(zip(["dataset", "order", *keys[1:]], key, strict=True))
+        named: dict[str, Any] = dict(zip(["dataset", "order", *keys[1:]], key, strict=True))
         own = named["model"] == OWN_METHOD[0]
         shown = kinds(records) if own else [METHODS[named["model"]].kind]
         lines += [_line(named, group, kind) for kind in shown if f"image_{kind}" in _known(group)]

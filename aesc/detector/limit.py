@@ -3,7 +3,7 @@
 Nobody has the defects of tomorrow, but marks of a known size and contrast can be drawn. The kinds
 here, dents and cracks, are none that a network of this package is trained to remove. Found in the
 laboratory is not found on the line: a drawn mark is plainer than most real defects, so the limit is
-optimistic. What it cannot find, the detector will not find either.
+optimistic. Do not rely on finding real defects as small and faint as the marks that are missed.
 """
 
 from __future__ import annotations
