@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_tiling import tilings
 
+from aesc.detector import load
 from aesc.errors import InputError
 from aesc.experiment import METHODS, Experiment, RunConfig, ScoringOptions, method_trainer
 from aesc.records import Record, paper_records, results_table
@@ -122,6 +123,8 @@ def test_a_run_in_tiles_is_recorded_and_another_row_of_the_table(stripes, tmp_pa
     assert experiment.maps.residual.shape == (10, 96, 96)
     assert Record.load(tmp_path / f"{tiled.name}.json").method.tile == 64
     assert "96 px in tiles of 64 px" in record.card()
+    weights = load(tmp_path / f"{tiled.name}.safetensors", "cpu")
+    assert weights.preprocessing.tiling == Tiling(64, 16)
     whole = Experiment(RunConfig.checked(**values, size=96), tmp_path, progress=False).run()
     assert whole.method.tile == 0
     table = results_table([record, whole])

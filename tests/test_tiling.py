@@ -20,6 +20,7 @@ from aesc.detector import (
     Tiling,
     detection_limit,
     fit,
+    fitting,
     load,
     survey,
 )
@@ -123,6 +124,41 @@ def test_an_image_or_region_smaller_than_a_tile_is_refused(tmp_path):
     refused(lambda: Preprocessing(None, 1, 255), "size is missing")
 
 
+def test_a_long_strip_is_not_padded_to_a_square_that_fills_the_memory():
+    strip = np.zeros((10, 20_000), np.uint8)
+    refused(lambda: Preprocessing((64, 64), 1, 255).read(strip, "strip"), "strip", "too long")
+    assert Preprocessing((640, 64), 1, 255).read(np.zeros((10, 1000), np.uint8)).box[2] == 1000
+
+
+def test_an_image_with_nan_is_refused(tmp_path):
+    pixels = np.full((70, 70), 0.5, np.float32)
+    pixels[40, 40] = np.nan
+    path = tmp_path / "x.tif"
+    Image.fromarray(pixels).save(path)
+    for reading in (
+        Preprocessing((64, 64), 1, 1.0),
+        Preprocessing(None, 1, 1.0, None, Tiling(64, 0)),
+    ):
+        refused(lambda reading=reading: reading.read(path), "x.tif", "NaN")
+
+
+def test_memory_is_counted_for_the_tiles_that_are_cut(folder, monkeypatch):
+    found = survey(sorted(folder.iterdir()))
+    settings = FitSettings(tile=TILE, device="cpu")
+    needed = 2 * 4 * TILE**2 * len(found.all) * 4 * 3  # twelve tiles cover an image
+    monkeypatch.setattr(fitting, "half_of_memory", lambda _: needed)
+    fitting.check_images(found, settings)
+    monkeypatch.setattr(fitting, "half_of_memory", lambda _: needed - 1)
+    refused(lambda: fitting.check_images(found, settings), "240 tiles", "smaller tile")
+
+
+def test_a_region_smaller_than_a_tile_is_named(folder):
+    found = survey(sorted(folder.iterdir()))
+    roi = RegionOfInterest.rectangle((0, 0, 70, 30), (WIDTH, HEIGHT))
+    settings = FitSettings(tile=TILE, roi=roi, device="cpu")
+    refused(lambda: fitting.check_images(found, settings), "region of interest", "70 x 30")
+
+
 def test_tiles_to_train_on_are_random_places_of_every_image(folder):
     reading = Preprocessing(None, 1, 255, tiling=Tiling(TILE, 16))
     pictures = read_all(reading, sorted(folder.iterdir())[:5])
@@ -175,6 +211,7 @@ def test_the_score_is_the_highest_of_a_tile(detector):
 def test_stream_gives_what_predict_gives_and_a_small_image_is_an_error(folder, detector, tmp_path):
     small = save(tmp_path / "small.png", np.zeros((30, 30), np.uint8))
     paths = [*sorted(folder.iterdir())[:3], small]
+    refused(lambda: next(detector.stream(paths, batch_size=0)), "batch_size")
     results = list(detector.stream(paths))
     assert [r.verdict == "error" for r in results] == [False] * 3 + [True]
     assert "tile of 64" in results[-1].notes[0]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aesc._checks import whole
 from aesc.detector.calibration import FALSE_REJECTS, REVIEW, Calibration, check_shares
 from aesc.detector.familiar import Familiar
 from aesc.detector.inputs import Picture, Preprocessing, Source, read_all
@@ -127,7 +128,9 @@ class Detector:
             InputError: the detector was never calibrated.
         """
         self._calibrated(self.images)
-        batch_size = batch_size or (BATCH if self.preprocessing.tiling is None else 1)
+        if batch_size is None:
+            batch_size = BATCH if self.preprocessing.tiling is None else 1
+        whole("batch_size", batch_size)
         last = ""
         pending = iter(images)
         with ThreadPoolExecutor(READERS) as pool:

@@ -17,7 +17,7 @@ from aesc.detector.familiar import Familiar
 from aesc.detector.inputs import Picture, Preprocessing, read_all
 from aesc.detector.limit import with_limit
 from aesc.detector.settings import FitSettings
-from aesc.detector.survey import MOST_CHOICE, Survey
+from aesc.detector.survey import MOST_CHOICE, Good, Survey
 from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment import METHODS, PRESETS, method_trainer
@@ -147,17 +147,26 @@ def check_images(found: Survey, settings: FitSettings) -> None:
         InputError: one that is smaller than a tile, or more than fit into memory.
     """
     reading, count = settings.reading(found.white_level), len(found.all)
-    if reading.tiling is not None:
-        count = MOST_TILES + MOST_CHOICE
-        for good in found.all if reading.size is None else ():
-            reading.tiling.check(*reading.kept(good.size), str(good.path))
+    tiling = reading.tiling
+    if tiling is not None:
+        sizes = [reading.size or reading.kept(good.size) for good in found.all]
+        for size, good in zip(sizes, found.all, strict=True):
+            tiling.check(*size, _part(good, reading))
+        covering = sum(len(tiling.corners(height, width)) for width, height in sizes)
+        count = min(covering, MOST_TILES + MOST_CHOICE)
     height, width = reading.shape
     needed = 2 * 4 * settings.planes * height * width * count  # read, and stacked
     if needed > half_of_memory(resolve_device(settings.device)):
+        what, remedy = ("images", "size") if tiling is None else ("tiles", "tile")
         raise InputError(
-            f"{count} images of {width} x {height} pixels take {needed / 2**30:.1f} GiB, more than "
-            "half of the memory: give fewer images or a smaller size."
+            f"{count} {what} of {width} x {height} pixels take {needed / 2**30:.1f} GiB, more than "
+            f"half of the memory: give fewer images or a smaller {remedy}."
         )
+
+
+def _part(good: Good, reading: Preprocessing) -> str:
+    """What is cut into tiles: the image, or the region of interest in it."""
+    return str(good.path) if reading.roi is None else f"The region of interest of {good.path}"
 
 
 def in_words(reading: Preprocessing) -> str:

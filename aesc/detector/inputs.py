@@ -26,6 +26,9 @@ Source = str | Path | bytes | PIL.Image.Image | NDArray[Any] | Tensor
 """An image as a caller has it: see `Preprocessing.read`."""
 
 
+MOST_PADDED = 2**26
+"""Pixels that an image is padded to at most: a strip would take the memory of a square."""
+
 TRIES = 100
 """Places that are drawn for a tile, until one lies in the region of interest."""
 
@@ -140,6 +143,8 @@ class Preprocessing:
         in_memory = image.mode == "F" and not isinstance(source, (str, Path, bytes))
         cut, inside, box = self._framed(image, name)
         white = 1.0 if in_memory else self.white_level
+        if image.mode == "F" and not np.isfinite(np.asarray(cut)).all():
+            raise InputError(f"{name} holds NaN or infinite values: save it again.")
         size = self.size or cut.size
         pixels = image_array(cut, name, size, self.channels, white)  # C x H x W
         return Picture(
@@ -169,6 +174,11 @@ class Preprocessing:
             self.tiling.check(width, height, name)
             return image, inside, (x, y, width, height)
         across, down = frame((width, height), self.size)
+        if across * down > max(MOST_PADDED, width * height):
+            raise InputError(
+                f"{name} is {width} x {height} pixels, too long to be padded to the proportions of "
+                f"{self.size[0]} x {self.size[1]}: cut it, or fit with a size like it."
+            )
         left, top = (across - width) // 2, (down - height) // 2
         if (across, down) != (width, height):
             around = ((top, down - height - top), (left, across - width - left))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from aesc._checks import choice, number, whole
+from aesc._checks import channels, choice, number, whole
 from aesc.data.images import Size
 from aesc.detector.calibration import FALSE_REJECTS, REVIEW, check_shares
 from aesc.detector.inputs import Preprocessing
@@ -70,12 +70,14 @@ class FitSettings:
     def __post_init__(self) -> None:
         choice("method", self.method, METHODS)
         choice("preset", self.preset, PRESETS)
+        if self.channels is not None:
+            channels(self.channels)
         if isinstance(self.size, tuple) and len(self.size) != 2:
             raise InputError(f"size is {self.size}: give one number, or width and height.")
         for side in self.frame or ():
             METHODS[self.method].check_size(whole("size", side, 1, MOST_SIDE))
-        if self.tiling is not None:
-            METHODS[self.method].check_size(whole("tile", self.tiling.side, 1, MOST_SIDE))
+        if self.tile is not None:
+            whole("tile", self.tile, METHODS[self.method].smallest, MOST_SIDE)
         elif self.overlap is not None:
             raise InputError("overlap is of tiles: give tile as well.")
         METHODS[self.method].check_shape(*self.reading(1.0).shape)

@@ -191,6 +191,7 @@ def _of_run(
     try:
         config = json.loads(metadata["config"])
         method, size, channels = config["model"], config["size"], config["channels"]
+        tile = config.get("tile", 0)
         learns = METHODS[method].learn
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise InputError(
@@ -202,7 +203,8 @@ def _of_run(
             f"{path} holds weights of {METHODS[method].title}, whose scores need its training "
             "images: use `aesc fit`, which keeps what is needed."
         )
-    reading = Preprocessing((size, size), channels, 255)
+    tiling = Tiling(tile, tile // 4) if tile else None
+    reading = Preprocessing((size, size), channels, 255, tiling=tiling)
     network = _network(path, method, reading, {f"model.{k}": v for k, v in tensors.items()}, device)
     card = {"made by": "aesc run", **{str(k): v for k, v in config.items()}}
     return Detector(network, method, reading, card=card, device=device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
@@ -15,6 +17,7 @@ from aesc.export.network import Shape, add_network
 from aesc.model import AESc
 from aesc.plus import AEScPlus, defect_map
 from aesc.plus.gradients import SCALES, TINY, C
+from aesc.plus.network import BLUR
 from aesc.scoring import top_count
 
 SQUARED_ERROR, PROBABILITY = ("residual", "l2"), ("defect", "top")
@@ -113,9 +116,14 @@ def _along_both(graph: Graph, x: str, rows: torch.Tensor, columns: torch.Tensor)
 
 def _blur(side: int, smaller: int) -> torch.Tensor:
     """What `defect_map` does along an axis, side x side, in an image of that smaller side."""
-    impulses = torch.eye(side).view(side, 1, side, 1)
-    wide = impulses.expand(side, 1, side, smaller).contiguous()
-    return defect_map(wide).mean(2).T.contiguous()
+    line = torch.zeros(1, 1, smaller, smaller)
+    line[..., smaller // 2, :] = 1
+    radius = math.ceil(3 * BLUR * smaller)
+    middle = slice(smaller // 2 - radius, smaller // 2 + radius + 1)
+    kernel = defect_map(line)[0, middle, 0]
+    sources = torch.arange(side).unsqueeze(1) + torch.arange(-radius, radius + 1)
+    sources = sources.clamp(0, side - 1)  # beyond the border the edge is repeated
+    return torch.zeros(side, side).scatter_add_(1, sources, kernel.expand(side, -1))
 
 
 def _growth(side: int, scale: int) -> torch.Tensor:

@@ -7,10 +7,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from aesc.detector import Tiling
+from aesc.errors import InputError
 from aesc.experiment import METHODS
 from aesc.export.graph import BATCH_AXIS, Graph
 from aesc.export.maps import add_map, add_score
 from aesc.export.reading import Input
+
+MOST_VALUES = 2**27
+"""Numbers that lay tiles together, at most: half a gigabyte in the file."""
 
 
 def add_scored(graph: Graph, model: nn.Module, images: str, taken: Input) -> tuple[str, str]:
@@ -62,6 +66,12 @@ def _add_blended(graph: Graph, found: str, taken: Input, tiling: Tiling) -> str:
     """Maps of tiles, T x N x S x S, laid together to N x H x W as `Tiling.blend` does."""
     height, width = taken.shape_read
     side, rows, columns = tiling.side, tiling.starts(height), tiling.starts(width)
+    values = side * (height * len(rows) + width * len(columns))
+    if values > MOST_VALUES:
+        raise InputError(
+            f"Images of {width} x {height} pixels in tiles of {side} are too large for an ONNX "
+            "file: use aesc predict, or fit with a --size that reduces them."
+        )
     sizes = graph.cut(graph.add("Shape", found), [1], [2], [0])  # N
     apart = [graph.constant(np.array(each)) for each in ([len(rows), len(columns)], [side, side])]
     x = graph.add("Reshape", found, graph.add("Concat", apart[0], sizes, apart[1], axis=0))
