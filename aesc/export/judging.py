@@ -70,8 +70,8 @@ def blur_kernel(sigma: float) -> NDArray[np.float32]:
     """The blur of `aesc.scoring.smooth` along an axis, as a kernel.
 
     Example:
-        >>> blur_kernel(0.5).round(2).tolist()
-        [0.0, 0.11, 0.79, 0.11, 0.0]
+        >>> [f"{weight:.2f}" for weight in blur_kernel(0.5)]
+        ['0.00', '0.11', '0.79', '0.11', '0.00']
     """
     single = np.zeros(2 * round(TRUNCATE * sigma + 0.5) + 3)
     single[len(single) // 2] = 1

@@ -80,10 +80,11 @@ def results_table(records: list[Record], mixed: bool = False) -> pd.DataFrame:
         >>> from aesc.resources import resource
         >>> table = results_table(Store(resource("results") / "magnetic_tile").records())
         >>> print(table[["model", "size", "seeds"]].to_string(index=False))
-        model  size  seeds
-        ae_l2   128      1
-         aesc   128      3
-         itae   128      1
+            model  size  seeds
+            ae_l2   128      1
+             aesc   128      3
+        aesc_plus   128      1
+             itae   128      1
     """
     if not records:
         raise InputError("There are no records to make a table of: run `aesc run` first.")
