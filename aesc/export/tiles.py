@@ -36,16 +36,20 @@ def _add_tiled(
     norm, channels = METHODS[taken.detector.method].norm, taken.detector.preprocessing.channels
     side, starts = tiling.side, [tiling.starts(length) for length in taken.shape_read]
     rows, columns = (np.array(each)[:, None] + np.arange(side) for each in starts)  # R x S, K x S
-    valid = taken.probe.valid[rows[:, None, :, None], columns[None, :, None, :]]  # R x K x S x S
-    parts = graph.constant(valid.reshape(-1, 1, side, side).astype(np.float32))  # T x 1 x S x S
 
-    def one_tile(tile: str, where: str) -> tuple[str, str]:
-        found = graph.add("Mul", add_map(graph, model, tile, (side, side)), where)  # N x S x S
+    def one_tile(tile: str, *where: str) -> tuple[str, str]:
+        found = add_map(graph, model, tile, (side, side))  # N x S x S
+        if where:
+            found = graph.add("Mul", found, *where)
         return found, add_score(graph, found, norm, (side, side))
 
     tiles = _add_cut(graph, images, rows, columns)  # T x N x C x S x S
-    seen: list[int | str] = [BATCH_AXIS, channels, side, side]
-    found, scores = graph.each([(tiles, seen), (parts, [1, side, side])], one_tile)
+    parts: list[tuple[str, list[int | str]]] = [(tiles, [BATCH_AXIS, channels, side, side])]
+    if not taken.probe.valid.all():  # as large as the tiles, so it is left out where it can be
+        valid = taken.probe.valid[rows[:, None, :, None], columns[None, :, None, :]]
+        where = valid.reshape(-1, 1, side, side).astype(np.float32)  # T x 1 x S x S
+        parts.append((graph.constant(where), [1, side, side]))
+    found, scores = graph.each(parts, one_tile)
     score = graph.add("ReduceMax", scores, axes=[0], keepdims=0)  # T x N to N
     return _add_blended(graph, found, taken, tiling), score
 
