@@ -151,7 +151,7 @@ def _predict(options: argparse.Namespace) -> int:
             print(verdict_line(result))
     summary = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     print(summary, file=sys.stderr)
-    if drift.state.alarm and drift.state.images == WINDOW:
+    if counts.total() - counts["error"] >= WINDOW and drift.state.alarm:
         print_note(drift.state.sentence())
     if options.out is not None:
         print(f"results: {options.out}", file=sys.stderr)

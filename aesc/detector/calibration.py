@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from aesc._checks import as_array, number
 from aesc.errors import InputError
@@ -112,7 +112,8 @@ class Calibration:
         rank = self._rank(alpha)
         above = len(self) + 1 - rank
         expected = above / (len(self) + 1)
-        return Promise(expected, float(beta.ppf(0.95, above, rank)), expected <= alpha + 1e-12)
+        bound = float(betaincinv(above, rank, 0.95))  # quantile of the Beta distribution
+        return Promise(expected, bound, expected <= alpha + 1e-12)
 
     def _rank(self, alpha: float) -> int:
         """Rank of the threshold among the scores, from 1."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
-
-from scipy.stats import betabinom
 
 from aesc._checks import number
 from aesc.detector.calibration import REVIEW, Calibration
@@ -77,7 +76,6 @@ class Drift:
 
     Attributes:
         share: p-value that counts as low.
-        limit: the number of low p-values in a window that raises the alarm.
 
     Raises:
         InputError: a share outside (0, 1).
@@ -96,8 +94,15 @@ class Drift:
         images = len(calibration)
         above = round(calibration.promise(share).expected * (images + 1))
         self.share = above / (images + 1)
-        self.limit = int(betabinom.isf(LEVEL, WINDOW, above, images + 1 - above)) + 1
+        self._above = above, images + 1 - above
         self._low: deque[bool] = deque(maxlen=WINDOW)
+
+    @cached_property
+    def limit(self) -> int:
+        """The number of low p-values in a window that raises the alarm."""
+        from scipy.stats import betabinom  # half a second, which a verdict need not wait for
+
+        return int(betabinom.isf(LEVEL, WINDOW, *self._above)) + 1
 
     @classmethod
     def of(cls, detector: Detector) -> Drift:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from aesc.detector.inputs import Picture, Preprocessing
 from aesc.experiment import METHODS, ScoringOptions
+from aesc.machine import usable_cores
 from aesc.scoring import SMOOTHING, image_scores, smooth
 from aesc.tiling import Corner, Tiling
 
@@ -67,9 +69,9 @@ class Scorer:
             return
         while batch := list(islice(pending, BATCH)):
             maps = self._maps([p.pixels for p in batch], [p.valid for p in batch])
-            blurred = smooth(maps, self.sigma).numpy()
             scores = image_scores(maps, self.norm).tolist()
-            yield from map(Scored, scores, blurred)
+            with ThreadPoolExecutor(usable_cores()) as pool:  # SciPy lets other threads compute
+                yield from map(Scored, scores, list(pool.map(self._blurred, maps)))
 
     def _in_tiles(self, picture: Picture, tiling: Tiling) -> Scored:
         """Tiles where nothing is valid are left out."""
@@ -92,7 +94,11 @@ class Scorer:
                 yield from zip(part, maps.numpy(), strict=True)
 
         blended = torch.from_numpy(tiling.blend(tiles(), height, width))
-        return Scored(max(scores, default=0.0), smooth(blended[None], self.sigma)[0].numpy())
+        return Scored(max(scores, default=0.0), self._blurred(blended))
+
+    def _blurred(self, values: Tensor) -> NDArray[np.float32]:
+        """A map H x W, blurred."""
+        return smooth(values[None], self.sigma)[0].numpy()
 
     def _maps(
         self, pixels: Sequence[NDArray[np.float32]], valid: Sequence[NDArray[np.bool_]]

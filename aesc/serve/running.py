@@ -35,7 +35,9 @@ def listening(host: str, port: int) -> socket.socket:
     whole("port", port, 0, 65535)
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
+        # Of a socket that does not name its protocol, asyncio leaves Nagle's algorithm on, and
+        # each answer waits 40 ms for the client's delayed acknowledgement.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
         raise InputError(f"host is {host}: give a name or address of this machine.") from error
     try:

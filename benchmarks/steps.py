@@ -1,0 +1,155 @@
+"""What each step from AESc to AESc+ gains: one more at a time, with equal budgets.
+
+    python -m benchmarks.steps [--quick] [--runs FOLDER] [CATEGORY ...]
+
+All of them see colour images, by the same schedule, more than twice as many as in the ``quick``
+preset. What was measured of a category is kept in a folder and not measured again, so the benchmark
+can be interrupted, and categories can be measured side by side; the last call, without names,
+writes the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from aesc.data import Category, load_category
+from aesc.device import resolve_device
+from aesc.experiment import METHODS, Method, ScoringOptions, method_trainer
+from aesc.files import whole_file
+from aesc.metrics import aupro, auroc
+from aesc.plus import Lighting
+from aesc.scoring import image_scores
+from aesc.synthetic import CATEGORIES, embedded
+from aesc.training import TrainingSettings
+from benchmarks.harness import ROOT, arguments, write
+
+SIZE, SEED = 64, 0
+RUNS = ROOT / "runs" / "steps"
+AESC = replace(METHODS["aesc"], channels=3, decay="cosine")
+PLUS = METHODS["aesc_plus"]
+SCHEDULE = TrainingSettings(epochs=24, batches=35, learning_rate=2e-3, decay="cosine")
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network, and the steps that are read off it: a map and an image score each."""
+
+    method: Method
+    corruption: str
+    steps: Mapping[str, tuple[str, str]]
+
+
+TRAININGS = (
+    Training(AESC, "stain", {"AESc in colour": ("residual", "l2")}),
+    Training(AESC, "rich", {"rich corruption": ("residual", "l2")}),
+    Training(replace(AESC, augment=Lighting()), "rich", {"changing light": ("residual", "l2")}),
+    Training(
+        PLUS,
+        "rich",
+        {
+            # No gradient of the second network reaches the first, whose residual is therefore that
+            # of a training with edges in the loss and no second network.
+            "edges in the loss": ("residual", "l2"),
+            "second network": ("defect", "l2"),
+            "score of the highest pixels": ("defect", "top"),
+        },
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a category's test images give after a step."""
+
+    category: str
+    step: str
+    seed: int
+    image: float
+    pixel: float
+    aupro: float
+    seconds: float
+
+
+def main() -> None:
+    """Measure what is missing, and write when nothing is."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("categories", nargs="*", help="of the embedded data; by default all")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of cases")
+    options = arguments(__doc__.splitlines()[0], parser)
+    names = options.categories or list(CATEGORIES)[: 1 if options.quick else None]
+    schedule = replace(SCHEDULE, epochs=1) if options.quick else SCHEDULE
+    cases = [case for name in names for case in cases_of(name, schedule, options.runs)]
+    if not options.categories:
+        write(
+            options,
+            "steps",
+            [],
+            size=SIZE,
+            images_seen=schedule.epochs * schedule.batches * schedule.batch_size,
+            cases=[asdict(case) for case in cases],
+        )
+
+
+def cases_of(name: str, schedule: TrainingSettings, runs: Path) -> list[Case]:
+    """The cases of a category, from its file where they were measured with this schedule."""
+    path = runs / f"{name}-{schedule.epochs}epochs-seed{SEED}.json"
+    if path.exists():
+        return [Case(**each) for each in json.loads(path.read_text(encoding="utf-8"))]
+    category = load_category(embedded(2 * SIZE, names=[name]) / name, size=SIZE, channels=3)
+    cases = [case for each in TRAININGS for case in measured(each, name, category, schedule)]
+    runs.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps([asdict(case) for case in cases]), encoding="utf-8")
+    return cases
+
+
+def measured(
+    training: Training, name: str, category: Category, schedule: TrainingSettings
+) -> list[Case]:
+    """Train a network, and score the test images by each step that is read off it."""
+    start, device = time.perf_counter(), resolve_device()
+    method, weights = training.method, torch.Generator().manual_seed(SEED)
+    model = method.build(method.channels, SIZE, 0.1, weights)
+    method_trainer(
+        method,
+        model,
+        category.train,
+        category.validation,
+        schedule,
+        corruption=training.corruption,
+        seed=SEED,
+        device=device,
+    ).run()
+    kinds = tuple({kind for kind, _ in training.steps.values()})
+    options = ScoringOptions(passes=2, seed=SEED, device=device, kinds=kinds)
+    maps = method.maps(model, category.test, category.train, options).maps
+    seconds = round(time.perf_counter() - start, 1)
+    cases = []
+    for step, (kind, norm) in training.steps.items():
+        case = Case(name, step, SEED, *_metrics(maps[kind], norm, category), seconds)
+        print(f"{name}, {step}: {case.image:.3f} / {case.pixel:.3f} / {case.aupro:.3f}", flush=True)
+        cases.append(case)
+    return cases
+
+
+def _metrics(maps: Tensor, norm: str, category: Category) -> tuple[float, float, float]:
+    """Image AUROC, pixel AUROC and AUPRO of maps, N x H x W."""
+    assert category.masks is not None  # the embedded data have masks
+    masks = category.masks[:, 0]
+    return (
+        auroc(image_scores(maps, norm), category.labels),
+        auroc(maps.flatten(), masks.flatten()),
+        aupro(maps, masks),
+    )
+
+
+if __name__ == "__main__":
+    main()
