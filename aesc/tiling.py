@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -73,40 +72,6 @@ class Tiling:
         row, column = corner
         return values[..., row : row + self.side, column : column + self.side]
 
-    def blend(
-        self, tiles: Iterable[tuple[Corner, NDArray[np.float32]]], height: int, width: int
-    ) -> NDArray[np.float32]:
-        """Lay maps of tiles together.
-
-        Args:
-            tiles: corners, each with a map S x S; where a tile is left out, the others count alone.
-            height: of the image.
-            width: of the image.
-
-        Returns:
-            height x width; 0 where no tile lies.
-
-        Example:
-            >>> tiling = Tiling(side=2, overlap=1)
-            >>> flat = np.ones((2, 2), np.float32)
-            >>> tiling.blend([((0, 0), flat), ((0, 1), 3 * flat)], height=2, width=3)
-            array([[1., 2., 3.],
-                   [1., 2., 3.]], dtype=float32)
-        """
-        total = np.zeros((height, width), np.float32)
-        weight = np.zeros((height, width), np.float32)
-        for corner, values in tiles:
-            self.cut(total, corner)[...] += self._window * values
-            self.cut(weight, corner)[...] += self._window
-        np.maximum(weight, np.finfo(np.float32).tiny, out=weight)
-        total /= weight
-        return total
-
-    @cached_property
-    def _window(self) -> NDArray[np.float32]:
-        """Weights of a tile's pixels, S x S: 1 in the middle, less within the overlap."""
-        return np.asarray(np.outer(self.weights, self.weights), np.float32)
-
     @property
     def weights(self) -> NDArray[np.float64]:
         """Weights of a tile's pixels along an axis, S of them in (0, 1]."""
@@ -121,6 +86,48 @@ class Tiling:
         return [room * step // max(steps, 1) for step in range(steps + 1)]
 
 
+class Mosaic:
+    """Results of tiles, laid together to that of the image.
+
+    Args:
+        tiling: how the image is cut.
+        height: of the image.
+        width: of the image.
+
+    Example:
+        >>> mosaic = Mosaic(Tiling(side=2, overlap=1), height=2, width=3)
+        >>> mosaic.add((0, 0), torch.ones(2, 2))
+        >>> mosaic.add((0, 1), 3 * torch.ones(2, 2))
+        >>> mosaic.whole()
+        tensor([[1., 2., 3.],
+                [1., 2., 3.]])
+    """
+
+    def __init__(self, tiling: Tiling, height: int, width: int) -> None:
+        self._side, self._size = tiling.side, (height, width)
+        along = torch.from_numpy(tiling.weights).float()
+        self._window = along.outer(along)  # S x S: 1 in the middle, less within the overlap
+        self._weight = torch.zeros(self._size)
+        self._total: Tensor | None = None  # as long as no tile says of which shape
+
+    def add(self, corner: Corner, values: Tensor) -> None:
+        """Take what a tile gave, ... x S x S, into account."""
+        if self._total is None:
+            self._window, self._weight = self._window.to(values), self._weight.to(values)
+            self._total = values.new_zeros((*values.shape[:-2], *self._size))
+        row, column = corner
+        place = (..., slice(row, row + self._side), slice(column, column + self._side))
+        self._total[place] += self._window * values
+        self._weight[place] += self._window
+
+    def whole(self) -> Tensor:
+        """The image, ... x H x W; 0 where no tile lies. Nothing can be added afterwards."""
+        if self._total is None:
+            return self._weight
+        self._weight.clamp_(min=torch.finfo(self._weight.dtype).tiny)
+        return self._total.div_(self._weight)
+
+
 def in_tiles(
     function: Callable[[Tensor], Sequence[Tensor]], images: Tensor, tiling: Tiling
 ) -> list[Tensor]:
@@ -128,11 +135,14 @@ def in_tiles(
 
     Args:
         function: from tiles, B x C x S x S, to any number of results, each B x ... x S x S.
-        images: B x C x H x W, at least as large as a tile.
+        images: B x C x H x W.
         tiling: how they are cut.
 
     Returns:
         For each result of the function, B x ... x H x W.
+
+    Raises:
+        InputError: images smaller than a tile.
 
     Example:
         >>> images = torch.rand(2, 1, 5, 9)
@@ -141,18 +151,15 @@ def in_tiles(
         True
     """
     height, width = images.shape[2:]
-    along = torch.from_numpy(tiling.weights).to(images)
-    window = along.outer(along)  # S x S
-    weight = images.new_zeros(height, width)
-    totals: list[Tensor] = []
-    for row, column in tiling.corners(height, width):
-        place = (..., slice(row, row + tiling.side), slice(column, column + tiling.side))
-        parts = function(images[place])
-        totals = totals or [p.new_zeros((*p.shape[:-2], height, width)) for p in parts]
-        for total, part in zip(totals, parts, strict=True):
-            total[place] += window * part
-        weight[place] += window
-    return [total / weight for total in totals]
+    tiling.check(width, height, "An image")
+    mosaics: list[Mosaic] = []
+    for corner in tiling.corners(height, width):
+        row, column = corner
+        parts = function(images[..., row : row + tiling.side, column : column + tiling.side])
+        mosaics = mosaics or [Mosaic(tiling, height, width) for _ in parts]
+        for mosaic, part in zip(mosaics, parts, strict=True):
+            mosaic.add(corner, part)
+    return [mosaic.whole() for mosaic in mosaics]
 
 
 @dataclass(frozen=True)
@@ -173,12 +180,17 @@ class RandomCrop:
         """Cut squares out of images.
 
         Args:
-            images: B x C x H x W, at least as large as the square.
+            images: B x C x H x W.
             generator: source of the draws.
 
         Returns:
             B x C x S x S.
+
+        Raises:
+            InputError: images smaller than the square.
         """
+        height, width = images.shape[2:]
+        Tiling(self.side, 0).check(width, height, "An image")
         inside = torch.arange(self.side, device=images.device)
         rows, columns = (
             self._starts(images, axis, generator).unsqueeze(1) + inside for axis in (2, 3)

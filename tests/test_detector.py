@@ -10,7 +10,7 @@ import torch
 from detectors import SIDE, good_folder, refused, save, small_detector, spoiled, stripes
 from PIL import Image
 
-from aesc.detector import FitSettings, RegionOfInterest, good_files, survey
+from aesc.detector import FitSettings, Preprocessing, RegionOfInterest, good_files, survey
 from aesc.experiment import METHODS
 from aesc.scoring import image_scores, residual_map
 
@@ -179,6 +179,45 @@ def test_files_arrays_images_and_tensors_are_alike(detector, part, tmp_path):
     sources = [path, str(path), part, Image.fromarray(part), part / 255, tensor]
     scores = [detector.predict(source).score for source in sources]
     assert scores == pytest.approx([scores[0]] * len(sources), rel=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "1", "CMYK"])
+def test_an_opened_image_is_what_its_file_is(detector, part, tmp_path, mode):
+    """What is see-through, and which side is up, included."""
+    image = Image.fromarray(part).convert(mode)
+    if mode in ("RGBA", "LA"):
+        image.putalpha(Image.fromarray(np.where(part > 120, 255, 60).astype(np.uint8)))
+    path, exif = tmp_path / "part.tif", Image.Exif()
+    exif[0x0112] = 6  # stands on its side
+    image.save(path, exif=exif)
+    image.save(tmp_path / "part.png" if mode != "CMYK" else tmp_path / "part.jpg", exif=exif)
+    for file in tmp_path.iterdir():
+        with Image.open(file) as opened:
+            read, own = (detector.preprocessing.read(source) for source in (opened, file))
+        np.testing.assert_array_equal(read.pixels, own.pixels)
+        assert (read.mode, read.size) == (own.mode, own.size)
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"channels": 2}, "channels is 2"),
+        ({"white_level": 0}, "white_level is 0"),
+        ({"size": (0, 64)}, "width is 0"),
+        ({"size": (64, 6.5)}, "height is 6.5"),
+    ],
+)
+def test_preprocessing_out_of_range_is_refused(values, word):
+    refused(
+        lambda: Preprocessing(**{"size": (64, 64), "channels": 1, "white_level": 255} | values),
+        word,
+    )
+
+
+def test_calibration_images_may_come_one_by_one(detector, folder):
+    paths = sorted(folder.glob("*.png"))[:12]
+    lazily = detector.calibrate(path for path in paths)
+    assert lazily.images.scores.tolist() == detector.calibrate(paths).images.scores.tolist()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from detectors import SCHEDULE, good_folder, save, small_detector, spoiled, stripes
 from PIL import Image
 
-from aesc.detector import FitSettings, load
+from aesc.detector import FitSettings, load, settings
 from aesc.detector import save as save_detector
 from aesc.detector.drawing import opacity
 
@@ -44,7 +44,7 @@ def table(path):
 
 
 def test_fit_says_what_it_does_before_and_after(good, tmp_path, aesc, monkeypatch):
-    monkeypatch.setattr(FitSettings, "schedule", lambda self: (SCHEDULE, 1.0))
+    monkeypatch.setattr(FitSettings, "schedule", lambda self, _: (SCHEDULE, 1.0))
     out = tmp_path / "part.aesc"
     code, text, _ = aesc("fit", good, "--out", out, "--dry-run")
     assert code == 0 and not out.exists()
@@ -57,6 +57,31 @@ def test_fit_says_what_it_does_before_and_after(good, tmp_path, aesc, monkeypatc
     assert "of good parts 7.7% on average" in text  # 1 of 13
     assert (tmp_path / "part.aesc.html").exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["part.aesc", "part.aesc.html"]
+
+
+def test_an_interrupted_fit_of_so_many_minutes_goes_on(aesc, good, tmp_path, monkeypatch):
+    """Steps are timed anew, and by the cosine another number of epochs is another training."""
+    from aesc.training import Trainer
+
+    epoch, done = Trainer._epoch, []
+
+    def interrupted(self, bar):
+        if len(done) == 1:
+            done.append(None)
+            raise KeyboardInterrupt
+        done.append(self.settings.epochs)
+        return epoch(self, bar)
+
+    monkeypatch.setattr(Trainer, "_epoch", interrupted)
+    out = tmp_path / "part.aesc"
+    options = ["--method", "aesc_plus", "--size", "64", "--device", "cpu"]
+    for seconds, code in {0.5: 130, 0.2: 0}.items():
+        monkeypatch.setattr(settings, "_seconds_a_step", lambda *_, seconds=seconds: seconds)
+        minutes = 2 * 35 * 0.5 / 60
+        found, _, error = aesc("fit", good, "--out", out, "--minutes", minutes, *options)
+        assert found == code
+    assert done == [2, None, 2]
+    assert "goes on with the training" in error and load(out, "cpu").method == "aesc_plus"
 
 
 def test_what_so_few_images_cannot_promise_is_said(good, tmp_path, aesc, model):

@@ -1,5 +1,6 @@
 """The service, asked by a real client over a real socket."""
 
+import asyncio
 import base64
 import contextlib
 import socket
@@ -161,6 +162,30 @@ def test_command_refuses_bad_input_before_it_loads(aesc, detector, tmp_path):
     code, _, error = aesc("serve", tmp_path / "none.aesc", "--port", 0)
     assert code == 2 and "There is no detector" in error
     refused(lambda: listening("no-such-host.invalid", 0), "host is no-such-host.invalid")
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement():
+    """Nagle's algorithm would hold back the second part of each answer for 40 ms."""
+
+    async def accepted():
+        options, loop = [], asyncio.get_running_loop()
+        done = loop.create_future()
+
+        def meet(reader, writer):
+            sock = writer.get_extra_info("socket")
+            options.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+            done.set_result(None)
+
+        server = await asyncio.start_server(meet, sock=bound)
+        async with server:
+            _, writer = await asyncio.open_connection(*bound.getsockname())
+            await done
+            writer.close()
+        return options
+
+    bound = listening("127.0.0.1", 0)
+    assert asyncio.run(accepted())[0] != 0
 
 
 def test_detector_without_a_threshold_is_refused(detector):

@@ -31,6 +31,7 @@ from aesc.detector import (
 from aesc.detector.fitting import training_images
 from aesc.detector.inputs import read_all
 from aesc.scoring import image_scores
+from aesc.tiling import Mosaic, RandomCrop, in_tiles
 from aesc.training import TrainingSettings
 
 WIDTH, HEIGHT, TILE = 180, 130, 64
@@ -79,20 +80,41 @@ def test_tiles_lie_inside_cover_all_and_overlap(case):
         assert len(starts) == 1 + np.ceil((length - tiling.side) / (tiling.side - tiling.overlap))
 
 
+def blended(tiling, tiles, height, width):
+    mosaic = Mosaic(tiling, height, width)
+    for corner, values in tiles:
+        mosaic.add(corner, torch.from_numpy(values))
+    return mosaic.whole().numpy()
+
+
 @given(tilings())
 def test_pieces_of_a_map_laid_together_are_the_map(case):
     tiling, height, width = case
     whole = np.random.default_rng(0).random((height, width), np.float32)
     corners = tiling.corners(height, width)
     pieces = [(corner, tiling.cut(whole, corner)) for corner in corners]
-    np.testing.assert_allclose(tiling.blend(pieces, height, width), whole, rtol=1e-5)
+    np.testing.assert_allclose(blended(tiling, pieces, height, width), whole, rtol=1e-5)
 
 
 def test_seams_fade():
     tiling = Tiling(side=8, overlap=4)
     tiles = [((0, 0), np.zeros((8, 8), np.float32)), ((0, 4), np.ones((8, 8), np.float32))]
-    row = tiling.blend(tiles, 8, 12)[3]
+    row = blended(tiling, tiles, 8, 12)[3]
     np.testing.assert_allclose(row, [0] * 4 + [0.2, 0.4, 0.6, 0.8] + [1] * 4, atol=1e-6)
+
+
+def test_where_no_tile_lies_there_is_nothing():
+    tiling = Tiling(side=4, overlap=2)
+    assert not blended(tiling, [], 4, 6).any()
+    one = blended(tiling, [((0, 0), np.ones((4, 4), np.float32))], 4, 6)
+    np.testing.assert_allclose(one, [[1, 1, 1, 1, 0, 0]] * 4)
+
+
+def test_images_smaller_than_a_tile_are_refused():
+    small = torch.zeros(1, 1, 8, 20)
+    refused(lambda: in_tiles(lambda tiles: [tiles], small, Tiling(16, 4)), "20 x 8", "tile of 16")
+    generator = torch.Generator().manual_seed(0)
+    refused(lambda: RandomCrop(16)(small, generator), "20 x 8", "tile of 16")
 
 
 # Reading

@@ -108,14 +108,16 @@ def _fit(options: argparse.Namespace) -> int:
     if options.roi:
         settings = replace(settings, roi=_roi(options.roi, found.all[0].size))
     check_images(found, settings)
-    schedule, seconds = settings.schedule()
+    checkpoint = options.out.with_name(options.out.name + ".checkpoint")
+    schedule, seconds = settings.schedule(checkpoint)
     for line in found.lines():
         print(line)
     print(f"training: {schedule.epochs} epochs, about {max(1, round(seconds / 60))} min")
+    if checkpoint.exists():
+        print_note(f"goes on with the training of {checkpoint}; delete it to begin anew.")
     if options.dry_run:
         return 0
     check_writable(options.out.parent)
-    checkpoint = options.out.with_name(options.out.name + ".checkpoint")
     detector = fit(found, settings, schedule, checkpoint, progress=sys.stderr.isatty())
     save(detector, options.out)
     print("good images that look least typical, with their score in units of the threshold:")

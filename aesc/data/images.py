@@ -227,6 +227,15 @@ def shape_in_words(image: Image.Image) -> str:
     return f"{image.width} x {image.height}"
 
 
+def as_decoded(image: Image.Image) -> Image.Image:
+    """An image that somebody opened, as `decode` gives its file; the one that is given stays."""
+    upright = image
+    if image.format != "TIFF":
+        upright = ImageOps.exif_transpose(image)
+        upright.format = image.format
+    return _simplified(upright)
+
+
 def _simplified(image: Image.Image) -> Image.Image:
     """Bring the many modes down to L and RGB; those of more than 8 bits stay as they are."""
     if image.mode == "I" and image.format in ("PNG", "PPM"):

@@ -149,7 +149,7 @@ class Detector:
 
     def calibrate(
         self,
-        good: Sequence[Source],
+        good: Iterable[Source],
         false_rejects: float | None = None,
         review: float | None = None,
     ) -> Detector:
@@ -167,8 +167,9 @@ class Detector:
             InputError: fewer than `MIN_CALIBRATION` images, or one that cannot be read or differs
                 in size or mode from the good images of the training.
         """
-        check_count(len(good))
-        pictures = read_all(self.preprocessing, good)
+        sources = list(good)
+        check_count(len(sources))
+        pictures = read_all(self.preprocessing, sources)
         for picture in pictures:
             self._check_like_training(picture)
         shares = {"false_rejects": false_rejects, "review": review}

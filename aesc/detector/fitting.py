@@ -69,7 +69,7 @@ def fit(
         model,
         images,
         training_images(chosen, reading, MOST_CHOICE, settings.seed),
-        schedule or settings.schedule()[0],
+        schedule or settings.schedule(checkpoint)[0],
         seed=settings.seed,
         device=device,
         checkpoint=checkpoint,

@@ -14,8 +14,8 @@ import PIL.Image
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aesc._checks import quoted
-from aesc.data.images import Size, decode, image_array, read_bytes
+from aesc._checks import channels, number, quoted, whole
+from aesc.data.images import Size, as_decoded, decode, image_array, read_bytes
 from aesc.data.mask_images import resized_mask
 from aesc.detector.region import RegionOfInterest
 from aesc.detector.result import Box
@@ -94,7 +94,7 @@ class Preprocessing:
         tiling: how images are cut for the network; None shows it whole images.
 
     Raises:
-        InputError: no size without tiles, or tiles larger than the size.
+        InputError: no size without tiles, tiles larger than the size, or a value out of range.
     """
 
     size: Size | None
@@ -104,8 +104,12 @@ class Preprocessing:
     tiling: Tiling | None = None
 
     def __post_init__(self) -> None:
+        channels(self.channels)
+        number("white_level", self.white_level, 0, above=True)
         if self.size is None and self.tiling is None:
             raise InputError("size is missing: give one, or tiles for images of any size.")
+        for name, side in zip(("width", "height"), self.size or (), strict=False):
+            whole(name, side)
         if self.size is not None and self.tiling is not None:
             self.tiling.check(*self.size, "size")
 
@@ -252,7 +256,7 @@ def frame(size: Size, like: Size) -> Size:
 def _as_pillow(source: PIL.Image.Image | NDArray[Any] | Tensor, name: str) -> PIL.Image.Image:
     """A PIL image of what is in memory."""
     if isinstance(source, PIL.Image.Image):
-        return source if source.mode in ("L", "RGB", "I;16", "F") else source.convert("RGB")
+        return as_decoded(source)
     array = _array(source, name)
     if array.dtype == np.uint8 or (array.dtype == np.uint16 and array.ndim == 2):
         return PIL.Image.fromarray(array)

@@ -16,7 +16,7 @@ from aesc.detector.inputs import Picture, Preprocessing
 from aesc.experiment import METHODS, ScoringOptions
 from aesc.machine import usable_cores
 from aesc.scoring import SMOOTHING, image_scores, smooth
-from aesc.tiling import Corner, Tiling
+from aesc.tiling import Mosaic, Tiling
 
 BATCH = 16
 """Images or tiles that the network sees at a time; does not change the results."""
@@ -81,20 +81,17 @@ class Scorer:
             for corner in tiling.corners(height, width)
             if tiling.cut(picture.valid, corner).any()
         ]
-        scores: list[float] = []
-
-        def tiles() -> Iterator[tuple[Corner, NDArray[np.float32]]]:
-            for start in range(0, len(corners), BATCH):
-                part = corners[start : start + BATCH]
-                maps = self._maps(
-                    [tiling.cut(picture.pixels, corner) for corner in part],
-                    [tiling.cut(picture.valid, corner) for corner in part],
-                )
-                scores.extend(image_scores(maps, self.norm).tolist())
-                yield from zip(part, maps.numpy(), strict=True)
-
-        blended = torch.from_numpy(tiling.blend(tiles(), height, width))
-        return Scored(max(scores, default=0.0), self._blurred(blended))
+        scores, mosaic = [0.0], Mosaic(tiling, height, width)
+        for start in range(0, len(corners), BATCH):
+            part = corners[start : start + BATCH]
+            maps = self._maps(
+                [tiling.cut(picture.pixels, corner) for corner in part],
+                [tiling.cut(picture.valid, corner) for corner in part],
+            )
+            scores += image_scores(maps, self.norm).tolist()
+            for corner, values in zip(part, maps, strict=True):
+                mosaic.add(corner, values)
+        return Scored(max(scores), self._blurred(mosaic.whole()))
 
     def _blurred(self, values: Tensor) -> NDArray[np.float32]:
         """A map H x W, blurred."""

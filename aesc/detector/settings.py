@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
@@ -16,7 +17,7 @@ from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment import METHODS, PRESETS, method_trainer
 from aesc.tiling import Tiling
-from aesc.training import TrainingSettings
+from aesc.training import Checkpoint, TrainingSettings
 
 TIMED_STEPS = 3
 """Training steps that are timed to say how long a training will take."""
@@ -115,15 +116,29 @@ class FitSettings:
         """Channels of the network's input."""
         return METHODS[self.method].channels if self.channels is None else self.channels
 
-    def schedule(self) -> tuple[TrainingSettings, float]:
-        """The schedule and how many seconds it will take, from a few steps that are timed."""
+    def schedule(self, checkpoint: Path | None = None) -> tuple[TrainingSettings, float]:
+        """The schedule and how many seconds all of it takes, from a few steps that are timed.
+
+        Args:
+            checkpoint: file of an interrupted training. Its number of epochs is kept: timed anew,
+                ``minutes`` would give another, and so another training.
+        """
         training = PRESETS[self.preset].training
         training = replace(training, decay=METHODS[self.method].decay)
         per_epoch = training.batches * _seconds_a_step(self, training.batch_size)
         if self.minutes is not None:
-            epochs = round(60 * self.minutes / per_epoch)
+            epochs = _epochs_of(checkpoint) or round(60 * self.minutes / per_epoch)
             training = replace(training, epochs=min(max(1, epochs), MOST_EPOCHS))
         return training, training.epochs * per_epoch
+
+
+def _epochs_of(checkpoint: Path | None) -> int | None:
+    if checkpoint is None or not checkpoint.exists():
+        return None
+    try:
+        return Checkpoint.load(checkpoint).numbers.get("epochs")
+    except InputError:  # the training itself says what is wrong with it
+        return None
 
 
 def _seconds_a_step(settings: FitSettings, batch_size: int) -> float:

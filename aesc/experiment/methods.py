@@ -299,6 +299,7 @@ METHODS: dict[str, Method] = {
         loss="l1",
         channels=3,
         norm="l1",
+        square=True,  # it turns images by quarters
         learn=_typical,
     ),
     "aesc_plus": Method(

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from aesc.data import (
     Category,
@@ -33,6 +33,7 @@ from aesc.provenance import environment
 from aesc.records import EMBEDDED, SCHEMA, Data, Duration, MethodRecord, Record, Training
 from aesc.scoring import AnomalyMaps
 from aesc.synthetic import category_spec
+from aesc.tiling import in_tiles
 from aesc.training import History, save_tensors
 
 KEEP_CHECKPOINT = "AESC_KEEP_CHECKPOINT"
@@ -144,6 +145,23 @@ class Experiment:
         )
         with self._timed("scoring"):
             return self.method.maps(model, self.category.test, self.category.train, options)
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """What the trained network makes of images; in tiles, where the run sees tiles.
+
+        Args:
+            images: B x C x H x W in [0, 1].
+
+        Returns:
+            B x C x H x W, on the CPU. What a network gives besides, such as a mask, is left out.
+        """
+        network, images, tiling = self.model.eval(), images.to(self.device), self.config.tiling
+        with torch.inference_mode():
+            if tiling is None:
+                found = network(images)
+            else:
+                (found,) = in_tiles(lambda tiles: [network(tiles)], images, tiling)
+        return found[:, : images.shape[1]].cpu()
 
     @cached_property
     def record(self) -> Record:

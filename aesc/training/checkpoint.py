@@ -126,8 +126,8 @@ class Checkpoint:
             if self.identity.get(key) != value:
                 raise InputError(
                     f"Checkpoint {path} belongs to another training ({key} is "
-                    f"{quoted(self.identity.get(key))}, now {quoted(value)}): delete it or choose "
-                    "another folder."
+                    f"{quoted(self.identity.get(key))}, now {quoted(value)}): delete it, or "
+                    "write to another place."
                 )
 
 

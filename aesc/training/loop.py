@@ -259,6 +259,7 @@ class Trainer:
         }
         tensors["generator"] = self.generator.get_state()
         numbers = {
+            "epochs": self.settings.epochs,
             "history": asdict(self.history),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "scheduler": self.scheduler.state_dict(),
