@@ -56,13 +56,13 @@ def _line(named: dict[str, Any], group: pd.DataFrame, kind: str) -> dict[str, st
     """One map of one method on one data set."""
     name, several = named["dataset"], len(group) > 1
     what = f"{len(group)} categories" if several else group.category.iloc[0]
-    seeds = sorted(set(group.seeds))
+    seeds = sorted({min(group.seeds), max(group.seeds)})
     tiles = f" in tiles of {named['tile']}" if named["tile"] else ""
     means = {level: group[f"{level}_{kind}"].mean() for level in ("image", "pixel", "aupro")}
     return {
         "data": name if what == name else f"{name}, {what}",
         "training": f"{named['size']} px{tiles}, {named['images_seen']:,} images",
-        "seeds": " to ".join(str(count) for count in sorted({seeds[0], seeds[-1]})),
+        "seeds": " to ".join(map(str, seeds)),
         "method, map": f"{METHODS[named['model']].title}, {kind}",
         "image AUROC": format_mean(means["image"]),
         "pixel AUROC": format_mean(means["pixel"]),
