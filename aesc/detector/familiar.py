@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from aesc.detector.inputs import Picture
 
@@ -162,8 +163,8 @@ def reduced(grey: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _shift(image: NDArray[np.float32], mean: NDArray[np.float32]) -> tuple[float, float]:
     """How far an image lies below and to the right of the mean image, by cross-correlation."""
-    spectra = np.fft.rfft2(image - image.mean()) * np.conj(np.fft.rfft2(mean - mean.mean()))
-    correlation = np.fft.irfft2(spectra, s=image.shape)
+    spectra = fft.rfft2(image - image.mean()) * np.conj(fft.rfft2(mean - mean.mean()))
+    correlation = fft.irfft2(spectra, s=image.shape)
     peak = np.unravel_index(int(correlation.argmax()), image.shape)
     down, right = (
         float(p if p <= side // 2 else p - side) for p, side in zip(peak, image.shape, strict=True)
