@@ -2,7 +2,8 @@
 
     python -m benchmarks [--quick] [--threads N]
 
-Half an hour on two cores; ``--quick`` tries the scripts in a few minutes and keeps no result.
+About two hours on two cores, most of them for the trainings of relit and steps; ``--quick`` tries the
+scripts in a few minutes and keeps no result.
 """
 
 import subprocess
@@ -20,6 +21,7 @@ NAMES = (
     "sweep_overhead",
     "promise",
     "relit",
+    "steps",
     "exported",
     "practice",
     "gpu",

@@ -38,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-skip-member", skip_settings)
     app.connect("autodoc-process-signature", simplify_types)
     app.connect("autodoc-process-signature", shorten_defaults)
+    app.connect("autodoc-process-docstring", ask_for_names)
     app.connect("autodoc-process-docstring", add_texts_of_constants)
     app.connect("autodoc-process-docstring", hide_first_line, BEFORE_NAPOLEON)
     app.connect("autodoc-process-docstring", show_first_line, AFTER_NAPOLEON)
@@ -127,6 +128,15 @@ def _number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else repr(value)
 
 
+def ask_for_names(
+    app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
+) -> None:
+    """Let a module import what it imports only when asked; autodoc looks at what is there."""
+    if what == "module":
+        for public in getattr(obj, "__all__", ()):
+            vars(obj).setdefault(public, getattr(obj, public))
+
+
 def add_texts_of_constants(
     app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
 ) -> None:
@@ -144,7 +154,7 @@ def text_of_constant(module: str, name: str) -> list[str]:
     if ("", name) in texts:
         return texts["", name]
     source = inspect.getsource(importlib.import_module(module))
-    for node in ast.parse(source).body:
+    for node in ast.walk(ast.parse(source)):  # those for type checkers stand in a condition
         if isinstance(node, ast.ImportFrom) and name in (alias.name for alias in node.names):
             return text_of_constant(str(node.module), name)
     return []
