@@ -2,8 +2,8 @@
 
     python -m benchmarks [--quick] [--threads N]
 
-About two hours on two cores, most of them for the trainings of relit and steps; ``--quick`` tries the
-scripts in a few minutes and keeps no result.
+About two hours on two cores, most of them for the trainings of relit and steps; ``--quick`` tries
+the scripts in a few minutes and keeps no result.
 """
 
 import subprocess
