@@ -91,6 +91,7 @@ def test_too_few_or_no_images_are_refused(tmp_path):
         ({"size": (128, 32)}, "64"),
         ({"size": (64, 64, 64)}, "width and height"),
         ({"size": (128, 64), "method": "ae_l2"}, "square"),
+        ({"size": (128, 64), "method": "itae"}, "square"),
         ({"overlap": 16}, "tile"),
         ({"tile": 64, "overlap": 33}, "half of the tile, 32"),
         ({"tile": 64, "overlap": -1}, "overlap"),
