@@ -82,10 +82,8 @@ def predict_seconds(room: Path, found: Detector) -> float:
 
 
 def _command(*arguments: object) -> float:
-    started = time.perf_counter()
     command = [sys.executable, "-m", "aesc", *map(str, arguments)]
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - started
+    return seconds_of(lambda: subprocess.run(command, check=True, capture_output=True))
 
 
 def folder_rate(room: Path, found: Detector, side: int, count: int) -> float:
@@ -136,7 +134,10 @@ def service(room: Path, requests: int, seconds: float) -> list[dict[str, object]
             url = f"{told[0].rstrip('/')}/score"
             content = (room / "512" / "0000.png").read_bytes()
             with httpx.Client(timeout=60) as client:
-                times = [_answered(client, url, content) for _ in range(requests)]
+                times = [
+                    seconds_of(lambda: client.post(url, content=content).raise_for_status())
+                    for _ in range(requests)
+                ]
             p95 = 1000 * float(np.quantile(times[1:], 0.95))
             return [
                 _told("service, 512 px, one client: 95 % of the answers within", p95, "ms", 60),
@@ -144,13 +145,6 @@ def service(room: Path, requests: int, seconds: float) -> list[dict[str, object]
             ]
         finally:
             process.terminate()
-
-
-def _answered(client: httpx.Client, url: str, content: bytes) -> float:
-    """Seconds until the answer."""
-    started = time.perf_counter()
-    client.post(url, content=content).raise_for_status()
-    return time.perf_counter() - started
 
 
 def crowd(

@@ -18,15 +18,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from aesc.data import Category, load_category
 from aesc.device import resolve_device
-from aesc.experiment import METHODS, Method, ScoringOptions, method_trainer
+from aesc.experiment import METHODS, Method, ScoringOptions, evaluate, method_trainer
 from aesc.files import whole_file
-from aesc.metrics import aupro, auroc
 from aesc.plus import Lighting
-from aesc.scoring import image_scores
+from aesc.records import format_mean
 from aesc.synthetic import embedded
 from aesc.training import TrainingSettings
 from benchmarks.harness import ROOT, arguments, write
@@ -73,9 +71,9 @@ class Case:
     category: str
     step: str
     seed: int
-    image: float
-    pixel: float
-    aupro: float
+    image: float | None
+    pixel: float | None
+    aupro: float | None
     seconds: float
 
 
@@ -142,21 +140,15 @@ def measured(
     seconds = round(time.perf_counter() - start, 1)
     cases = []
     for step, (kind, norm) in training.steps.items():
-        case = Case(name, step, SEED, *_metrics(maps[kind], norm, category), seconds)
-        print(f"{name}, {step}: {case.image:.3f} / {case.pixel:.3f} / {case.aupro:.3f}", flush=True)
+        found = evaluate(category, maps[kind], norm)
+        assert found.pixel is not None  # the embedded data have masks
+        case = Case(
+            name, step, SEED, found.image[norm].auroc, found.pixel.auroc, found.pixel.aupro, seconds
+        )
+        shown = " / ".join(map(format_mean, (case.image, case.pixel, case.aupro)))
+        print(f"{name}, {step}: {shown}", flush=True)
         cases.append(case)
     return cases
-
-
-def _metrics(maps: Tensor, norm: str, category: Category) -> tuple[float, float, float]:
-    """Image AUROC, pixel AUROC and AUPRO of maps, N x H x W."""
-    assert category.masks is not None  # the embedded data have masks
-    masks = category.masks[:, 0]
-    return (
-        auroc(image_scores(maps, norm), category.labels),
-        auroc(maps.flatten(), masks.flatten()),
-        aupro(maps, masks),
-    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from aesc.cli import main
+from aesc.experiment import PRESETS, Preset
+from aesc.training import TrainingSettings
 
 
 def write(path: Path, pixels: np.ndarray) -> None:
@@ -39,6 +41,13 @@ def stripes(tmp_path_factory) -> Path:
             write(folder / f"test/{defect}/{i:03}.png", pixels)
             write(folder / f"ground_truth/{defect}/{i:03}_mask.png", mask)
     return folder
+
+
+@pytest.fixture
+def one_batch(monkeypatch) -> None:
+    """The quick preset trains on one batch of two images."""
+    settings = TrainingSettings(epochs=1, batches=1, batch_size=2)
+    monkeypatch.setitem(PRESETS, "quick", Preset(64, 0.1, settings))
 
 
 @pytest.fixture(autouse=True)

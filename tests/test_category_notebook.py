@@ -1,6 +1,5 @@
 """The notebook of a category, cell by cell in this process, for every method."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,17 +8,12 @@ import nbformat
 import pytest
 import torch
 
-from aesc.experiment import METHODS, PRESETS, Experiment, RunConfig
+from aesc.experiment import METHODS, Experiment, RunConfig
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "06_evaluate_category.ipynb"
 
 
-@pytest.fixture(autouse=True)
-def one_batch(monkeypatch):
-    """The preset trains on one batch."""
-    quick = PRESETS["quick"]
-    short = replace(quick.training, epochs=1, batches=1)
-    monkeypatch.setitem(PRESETS, "quick", replace(quick, training=short))
+pytestmark = pytest.mark.usefixtures("one_batch")
 
 
 def executed(**parameters):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aesc.experiment import METHODS, PRESETS, Experiment, Preset, RunConfig, ScoringOptions
+from aesc.experiment import METHODS, Experiment, RunConfig, ScoringOptions
 from aesc.records import (
     OWN_METHOD,
     Record,
@@ -20,7 +20,6 @@ from aesc.records import (
     results_table,
 )
 from aesc.scoring import Compared
-from aesc.training import TrainingSettings
 from tools import glance
 
 KINDS = ["residual", "uncertainty", "contrast"]
@@ -46,9 +45,7 @@ PAPER = METHODS["aesc"]
 
 
 @pytest.fixture
-def config(stripes, monkeypatch) -> RunConfig:
-    settings = TrainingSettings(epochs=1, batches=1, batch_size=2)
-    monkeypatch.setitem(PRESETS, "quick", Preset(64, 0.1, settings))
+def config(stripes, one_batch, monkeypatch) -> RunConfig:
     monkeypatch.setitem(METHODS, "aesc", replace(PAPER, comparison=with_contrast))
     return RunConfig.checked(category="stripes", data=str(stripes.parent), passes=2, device="cpu")
 

@@ -9,15 +9,10 @@ import pytest
 import aesc.experiment.config as config_module
 from aesc.data import content_fingerprint, load_category, quick_fingerprint
 from aesc.errors import InputError
-from aesc.experiment import EMBEDDED, PRESETS, Experiment, Preset, RunConfig
+from aesc.experiment import EMBEDDED, Experiment, RunConfig
 from aesc.records import Record, Store
-from aesc.training import TrainingSettings
 
-
-@pytest.fixture(autouse=True)
-def tiny_preset(monkeypatch):
-    settings = TrainingSettings(epochs=1, batches=1, batch_size=2)
-    monkeypatch.setitem(PRESETS, "quick", Preset(64, 0.1, settings))
+pytestmark = pytest.mark.usefixtures("one_batch")
 
 
 def copied(stripes: Path, folder: Path) -> Path:

@@ -131,7 +131,6 @@ def _fit(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     from aesc.detector import Drift, load
-    from aesc.detector.drift import WINDOW
     from aesc.detector.report import as_json, without_map, write_results
 
     detector = load(options.model, options.device)
@@ -153,7 +152,7 @@ def _predict(options: argparse.Namespace) -> int:
             print(verdict_line(result))
     summary = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     print(summary, file=sys.stderr)
-    if counts.total() - counts["error"] >= WINDOW and drift.state.alarm:
+    if drift.full and drift.state.alarm:
         print_note(drift.state.sentence())
     if options.out is not None:
         print(f"results: {options.out}", file=sys.stderr)

@@ -131,6 +131,11 @@ class Drift:
             self.add(p_value)
 
     @property
+    def full(self) -> bool:
+        """Whether a whole window of images was looked at."""
+        return len(self._low) == WINDOW
+
+    @property
     def state(self) -> DriftState:
         """What the images so far say. It takes no full window to raise the alarm."""
         images = len(self._low)

@@ -60,6 +60,7 @@ class Scorer:
         self.kind, self.norm, self.device = entry.kind, entry.norm, device
         self.tiling = reading.tiling
         self.sigma = SMOOTHING * min(reading.shape)
+        self._pool = ThreadPoolExecutor(usable_cores())
 
     def scored(self, pictures: Iterable[Picture]) -> Iterator[Scored]:
         """Score images one batch after the other, in their order."""
@@ -70,8 +71,8 @@ class Scorer:
         while batch := list(islice(pending, BATCH)):
             maps = self._maps([p.pixels for p in batch], [p.valid for p in batch])
             scores = image_scores(maps, self.norm).tolist()
-            with ThreadPoolExecutor(usable_cores()) as pool:  # SciPy lets other threads compute
-                yield from map(Scored, scores, list(pool.map(self._blurred, maps)))
+            # SciPy lets other threads compute.
+            yield from map(Scored, scores, list(self._pool.map(self._blurred, maps)))
 
     def _in_tiles(self, picture: Picture, tiling: Tiling) -> Scored:
         """Tiles where nothing is valid are left out."""
@@ -81,7 +82,8 @@ class Scorer:
             for corner in tiling.corners(height, width)
             if tiling.cut(picture.valid, corner).any()
         ]
-        scores, mosaic = [0.0], Mosaic(tiling, height, width)
+        scores: list[float] = []
+        mosaic = Mosaic(tiling, height, width)
         for start in range(0, len(corners), BATCH):
             part = corners[start : start + BATCH]
             maps = self._maps(
@@ -91,7 +93,7 @@ class Scorer:
             scores += image_scores(maps, self.norm).tolist()
             for corner, values in zip(part, maps, strict=True):
                 mosaic.add(corner, values)
-        return Scored(max(scores), self._blurred(mosaic.whole()))
+        return Scored(max(scores, default=0.0), self._blurred(mosaic.whole()))
 
     def _blurred(self, values: Tensor) -> NDArray[np.float32]:
         """A map H x W, blurred."""
