@@ -16,7 +16,7 @@ def waves() -> torch.Tensor:
     return 0.5 + 0.3 * torch.sin(y / 5 + phase) * torch.cos(x / 7 + phase)
 
 
-def trainer(images, *, kind=AESc, settings=SETTINGS, corruption=None, seed=0, checkpoint=None):
+def trainer(images, *, kind=AESc, settings=SETTINGS, corruption=None, seed=0, **options):
     model = kind(depth=3, width=4, momentum=0.1, generator=torch.Generator().manual_seed(seed))
     return Trainer(
         model,
@@ -25,7 +25,7 @@ def trainer(images, *, kind=AESc, settings=SETTINGS, corruption=None, seed=0, ch
         corruption or Stain(),
         settings,
         seed=seed,
-        checkpoint=checkpoint,
+        **options,
     )
 
 

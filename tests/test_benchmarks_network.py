@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from aesc.noise import CORRUPTIONS
 from benchmarks import gpu, inference, training_step
 from benchmarks.harness import RESULTS
 from benchmarks.reference.network import drop, plain_uncertainty
@@ -64,6 +65,15 @@ def test_measurement_of_a_training_step():
     assert (measured.side, measured.batch, measured.peak_megabytes) == (64, 2, None)
     assert measured.images_per_second > 0
     assert 0.05 < measured.convolution_share < 0.99
+    assert (measured.method, measured.recorded) == ("aesc", False)
+
+
+def test_other_measurements_of_a_card_need_none():
+    device = torch.device("cpu")
+    assert set(gpu.corruptions(device, 32, 2)) == set(CORRUPTIONS)
+    same = gpu.seeds(device, 1)
+    losses = [same[kind]["last_losses"] for kind in ("usual", "deterministic", "by_kernel")]
+    assert len({loss for pair in losses for loss in pair}) == 1
 
 
 def test_share_of_convolutions_is_none_or_nearly_all():

@@ -151,7 +151,8 @@ def _seconds_a_step(settings: FitSettings, batch_size: int) -> float:
     trainer = method_trainer(method, model, images, images[:1], device=device)
     model.train()
     batch = images.to(device)
-    trainer.step(batch)  # the first one pays for starting up
+    for _ in range(trainer.warm_up):
+        trainer.step(batch)
     start = time.perf_counter()
     for _ in range(TIMED_STEPS):
         last = trainer.step(batch)

@@ -8,19 +8,37 @@ work, and `convolve_scattered` does nothing to them but one matrix product.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 
 def fold_matrix(kernel: int) -> Tensor:
-    """How the taps of a large kernel fall on those of the small one, along one axis.
+    """How the taps of a large kernel fall on those of the four small ones.
 
     Returns:
-        2 x taps x kernel of 0 and 1: output parity, tap of the small kernel, tap of the large one.
+        4 taps**2 x kernel**2 of 0 and 1. Rows: row parity and column parity of the output, row and
+        column of the small kernel; columns: row and column of the large one.
 
     Example:
-        >>> fold_matrix(3)  # even outputs see taps 0 | 1 + 2, odd ones 0 + 1 | 2
+        >>> fold_matrix(1)  # each of the four outputs sees the pixel that it was copied from
+        tensor([[1.],
+                [1.],
+                [1.],
+                [1.]])
+    """
+    axis = _fold_axis(kernel)
+    both = torch.einsum("asy,btx->abstyx", axis, axis)  # 2 x 2 x taps x taps x kernel x kernel
+    return both.flatten(4).flatten(0, 3)
+
+
+def _fold_axis(kernel: int) -> Tensor:
+    """The same along one axis: output parity x tap of the small kernel x tap of the large one.
+
+    Example:
+        >>> _fold_axis(3)  # even outputs see taps 0 | 1 + 2, odd ones 0 + 1 | 2
         tensor([[[1., 0., 0.],
                  [0., 1., 1.],
                  [0., 0., 0.]],
@@ -41,15 +59,21 @@ def fold(weight: Tensor, bias: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Kernels and biases that give on the small map what the large ones give after up-sampling.
 
     Args:
-        weight: kernels of the convolution after the up-sampling, O x I x K x K.
+        weight: kernels of the convolution after the up-sampling, O x I x K x K; in channels-last
+            layout they are read without a copy.
         bias: biases of the same convolution, O values.
         matrix: what `fold_matrix` gives for K, in the type and on the device of the weights.
 
     Returns:
-        4 O x I x taps x taps and 4 O, ordered by row parity, column parity and output.
+        4 O x I x taps x taps in channels-last layout, and 4 O, ordered by row parity, column parity
+        and output.
     """
-    folded = torch.einsum("asy,btx,oiyx->aboist", matrix, matrix, weight)  # 2 x 2 x O x I x s x t
-    return folded.flatten(0, 2), bias.repeat(4)
+    outputs, inputs = weight.shape[:2]
+    taps = math.isqrt(len(matrix) // 4)
+    large = weight.permute(0, 2, 3, 1).reshape(outputs, -1, inputs)  # O x KK x I
+    small = torch.matmul(matrix, large)  # O x 4 taps taps x I
+    small = small.view(outputs, 4, taps, taps, inputs).transpose(0, 1)  # 4 x O x taps x taps x I
+    return small.flatten(0, 1).permute(0, 3, 1, 2), bias.repeat(4)
 
 
 def convolve_folded(x: Tensor, weight: Tensor, bias: Tensor, kernel: int) -> Tensor:

@@ -87,8 +87,9 @@ def _anywhere(canvas: Tensor, generator: torch.Generator) -> Tensor:
 def _with_middle(inside: Tensor, centre: Tensor) -> Tensor:
     """A shape smaller than a pixel still marks the pixel that it lies in."""
     row, column = centre.round().long().unbind(1)
-    inside[torch.arange(len(inside), device=inside.device), row, column] = 1
-    return inside
+    image = torch.arange(len(inside), device=inside.device)
+    # As a number, 1 would be copied to the device, for which the host waits.
+    return inside.index_put_((image, row, column), inside.new_ones(()))
 
 
 def _smooth_noise(canvas: Tensor, cells: tuple[float, float], generator: torch.Generator) -> Tensor:

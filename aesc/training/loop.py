@@ -6,6 +6,7 @@ Source: Collin & De Vleeschouwer (ICPR 2020), section IV. The baselines are trai
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from tqdm import tqdm
 
 from aesc._checks import image_batch, whole
@@ -21,6 +21,7 @@ from aesc.data.stream import ImageStream, batches_of
 from aesc.errors import InputError, TrainingError
 from aesc.metrics import psnr
 from aesc.noise import Corruption
+from aesc.training.captured import CapturedStep
 from aesc.training.checkpoint import (
     Checkpoint,
     digest,
@@ -28,13 +29,13 @@ from aesc.training.checkpoint import (
     restore_optimizer,
     snapshot,
 )
+from aesc.training.order import shuffled_batches
 from aesc.training.precision import autocast_type
-from aesc.training.settings import Augment, History, TrainingSettings
+from aesc.training.rate import LearningRate
+from aesc.training.settings import Augment, History, TrainingSettings, mse_loss
 
-
-def mse_loss(reconstructions: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error over all pixels, whatever the corruption changed."""
-    return functional.mse_loss(reconstructions, clean)
+EVERY = 10.0
+"""Least seconds between two checkpoints on a card, where an epoch takes less than writing one."""
 
 
 class Trainer:
@@ -59,8 +60,9 @@ class Trainer:
             the network learns to keep that; by default they are taken as they are. Validation
             images always are.
         device: where to compute: cpu, cuda or mps. On cuda, mixed precision is used.
-        checkpoint: file written after each epoch and resumed from when it exists. Of a damaged one
-            a warning tells, and the training starts from the beginning.
+        checkpoint: file written after each epoch, on a card at most every `EVERY` seconds, and
+            resumed from when it exists. Of a damaged one a warning tells, and the training starts
+            from the beginning.
 
     Raises:
         InputError: no training or no validation image, images of another kind than B x C x H x W
@@ -114,17 +116,21 @@ class Trainer:
         self.validation = validation.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
         self.validation_corrupted, _ = corruption(self.validation, self.generator)
+        on_cuda = self.device.type == "cuda"
         self.optimizer = torch.optim.Adam(
-            model.parameters(), lr=self.settings.learning_rate, fused=self.device.type != "mps"
+            model.parameters(),
+            lr=self.settings.learning_rate,
+            fused=self.device.type != "mps",
+            capturable=on_cuda,
         )
-        self.scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            self.optimizer, "max", self.settings.factor, self.settings.patience
-        )
+        self.rate = LearningRate(self.optimizer, self.settings, self.device)
         self.autocast_type = autocast_type(self.device)
         half = self.autocast_type is torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
-        self.cosine = self.settings.decay == "cosine"
-        self.history = History(keep_last=self.cosine)
+        self.captured = CapturedStep(self._step, self.generator) if on_cuda else None
+        self.between = 0.0 if self.device.type == "cpu" else EVERY
+        self.saved = -math.inf
+        self.history = History(keep_last=self.rate.cosine)
         self.best = snapshot(model)
         found = None if checkpoint is None else Checkpoint.find(checkpoint)
         if checkpoint is not None and found is not None:
@@ -141,7 +147,7 @@ class Trainer:
 
         Raises:
             TrainingError: the loss is no longer finite; the network holds the best weights so far
-                and the checkpoint is that of the last good epoch.
+                and the checkpoint is that of a good epoch.
             InputError: the checkpoint cannot be written.
         """
         settings = self.settings
@@ -178,6 +184,15 @@ class Trainer:
         Returns:
             The loss, on the device.
         """
+        return self._step(clean) if self.captured is None else self.captured(clean)
+
+    @property
+    def warm_up(self) -> int:
+        """Calls of `step` that take longer than those that follow."""
+        return 1 if self.captured is None else CapturedStep.WARM_UP + 1
+
+    def _step(self, clean: Tensor) -> Tensor:
+        """A step, kernel by kernel. On cuda nothing in it may wait for the card."""
         if self.augment is not None:
             clean = self.augment(clean, self.generator)
         clean = clean.contiguous(memory_format=torch.channels_last)
@@ -192,35 +207,23 @@ class Trainer:
     def _epoch(self, bar: tqdm) -> float:
         """One epoch of batches; returns the mean loss."""
         self.model.train()
+        settings = self.settings
         total = torch.zeros((), device=self.device)
-        done = len(self.history.loss) * self.settings.batches
-        for batch, clean in enumerate(self.batches_at(self._order()), start=done):
-            if self.cosine:
-                self._lower(batch)
+        done = len(self.history.loss) * settings.batches
+        order = shuffled_batches(
+            self.train_count, settings.batches, settings.batch_size, self.generator
+        )
+        for batch, clean in enumerate(self.batches_at(order), start=done):
+            self.rate.before_batch(batch)
             total += self.step(clean)
             bar.update()
-        return (total / self.settings.batches).item()
-
-    def _lower(self, batch: int) -> None:
-        """The learning rate of a batch, counted from the first of the training."""
-        share = batch / (self.settings.epochs * self.settings.batches)
-        rate = self.settings.learning_rate * (1 + math.cos(math.pi * share)) / 2
-        self.optimizer.param_groups[0]["lr"] = rate
-
-    def _order(self) -> Tensor:
-        """Batches x batch size of image indices: as many shuffled passes as the epoch needs."""
-        batches, size = self.settings.batches, self.settings.batch_size
-        passes = math.ceil(batches * size / self.train_count)
-        shuffled = [
-            torch.randperm(self.train_count, generator=self.generator, device=self.device)
-            for _ in range(passes)
-        ]
-        return torch.cat(shuffled)[: batches * size].view(batches, size)
+        return (total / settings.batches).item()
 
     def _reconstruct(self, images: Tensor) -> Tensor:
         if self.autocast_type is None:
             return self.model(images)
-        with torch.autocast(self.device.type, self.autocast_type):
+        # Weights that were cast once and kept would be those of the recorded step for ever.
+        with torch.autocast(self.device.type, self.autocast_type, cache_enabled=False):
             return self.model(images).float()
 
     @torch.inference_mode()
@@ -242,11 +245,12 @@ class Trainer:
         self.history.validation_psnr.append(decibels)
         if self.history.best_epoch == len(self.history.loss) - 1:
             self.best = snapshot(self.model)
-        self.history.learning_rate.append(self.optimizer.param_groups[0]["lr"])
-        if not self.cosine:
-            self.scheduler.step(decibels)
-        if self.checkpoint is not None:
+        self.history.learning_rate.append(self.rate.value)
+        self.rate.after_epoch(decibels)
+        last = len(self.history.loss) >= self.settings.epochs
+        if self.checkpoint is not None and (last or time.monotonic() - self.saved >= self.between):
             self._state().save(self.checkpoint)
+            self.saved = time.monotonic()
 
     def _state(self) -> Checkpoint:
         parts = {
@@ -261,8 +265,7 @@ class Trainer:
         numbers = {
             "epochs": self.settings.epochs,
             "history": asdict(self.history),
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "scheduler": self.scheduler.state_dict(),
+            **self.rate.state(),
             "scaler": self.scaler.state_dict(),
         }
         return Checkpoint(self.identity, tensors, numbers)
@@ -272,8 +275,7 @@ class Trainer:
         self.model.load_state_dict(checkpoint.part("model"))
         self.best = {k: v.to(self.device) for k, v in checkpoint.part("best").items()}
         restore_optimizer(self.optimizer, checkpoint.part("optimizer"))
-        self.optimizer.param_groups[0]["lr"] = checkpoint.numbers["learning_rate"]
-        self.scheduler.load_state_dict(checkpoint.numbers["scheduler"])
+        self.rate.restore(checkpoint.numbers)
         self.scaler.load_state_dict(checkpoint.numbers["scaler"])
         self.generator.set_state(checkpoint.tensors["generator"])
         self.history = History(**checkpoint.numbers["history"])

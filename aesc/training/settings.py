@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from aesc._checks import choice, number, whole
 
@@ -15,6 +16,11 @@ DECAYS = ("plateau", "cosine")
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 """Good images, B x C x H x W in [0, 1], and a source of draws to changed ones of that shape."""
+
+
+def mse_loss(reconstructions: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error over all pixels, whatever the corruption changed."""
+    return functional.mse_loss(reconstructions, clean)
 
 
 @dataclass(frozen=True)
