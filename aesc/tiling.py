@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import EllipsisType
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from aesc.errors import InputError
 
 Corner = tuple[int, int]
 """Upper row and left column of a tile."""
+
+Values = TypeVar("Values", NDArray[Any], Tensor)
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,14 @@ class Tiling:
         rows, columns = self.starts(height), self.starts(width)
         return [(row, column) for row in rows for column in columns]
 
-    def cut(self, values: NDArray[Any], corner: Corner) -> NDArray[Any]:
-        """The tile at a corner, a view: ... x H x W to ... x S x S."""
+    def place(self, corner: Corner) -> tuple[EllipsisType, slice, slice]:
+        """The index of the tile at a corner in ... x H x W values."""
         row, column = corner
-        return values[..., row : row + self.side, column : column + self.side]
+        return ..., slice(row, row + self.side), slice(column, column + self.side)
+
+    def cut(self, values: Values, corner: Corner) -> Values:
+        """The tile at a corner, a view: ... x H x W to ... x S x S."""
+        return values[self.place(corner)]
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -104,7 +111,7 @@ class Mosaic:
     """
 
     def __init__(self, tiling: Tiling, height: int, width: int) -> None:
-        self._side, self._size = tiling.side, (height, width)
+        self._tiling, self._size = tiling, (height, width)
         along = torch.from_numpy(tiling.weights).float()
         self._window = along.outer(along)  # S x S: 1 in the middle, less within the overlap
         self._weight = torch.zeros(self._size)
@@ -115,8 +122,7 @@ class Mosaic:
         if self._total is None:
             self._window, self._weight = self._window.to(values), self._weight.to(values)
             self._total = values.new_zeros((*values.shape[:-2], *self._size))
-        row, column = corner
-        place = (..., slice(row, row + self._side), slice(column, column + self._side))
+        place = self._tiling.place(corner)
         self._total[place] += self._window * values
         self._weight[place] += self._window
 
@@ -154,8 +160,7 @@ def in_tiles(
     tiling.check(width, height, "An image")
     mosaics: list[Mosaic] = []
     for corner in tiling.corners(height, width):
-        row, column = corner
-        parts = function(images[..., row : row + tiling.side, column : column + tiling.side])
+        parts = function(tiling.cut(images, corner))
         mosaics = mosaics or [Mosaic(tiling, height, width) for _ in parts]
         for mosaic, part in zip(mosaics, parts, strict=True):
             mosaic.add(corner, part)
