@@ -18,7 +18,7 @@ from aesc.errors import InputError
 Corner = tuple[int, int]
 """Upper row and left column of a tile."""
 
-Values = TypeVar("Values", NDArray[Any], Tensor)
+_Values = TypeVar("_Values", NDArray[Any], Tensor)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Tiling:
         row, column = corner
         return ..., slice(row, row + self.side), slice(column, column + self.side)
 
-    def cut(self, values: Values, corner: Corner) -> Values:
+    def cut(self, values: _Values, corner: Corner) -> _Values:
         """The tile at a corner, a view: ... x H x W to ... x S x S."""
         return values[self.place(corner)]
 

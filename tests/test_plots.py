@@ -353,6 +353,12 @@ def test_what_cannot_be_drawn_is_refused_before_a_figure_is_opened(
     assert plt.get_fignums() == []
 
 
+def test_heat_table_breaks_names_between_words_alone() -> None:
+    figure = plots.heat_table([[1, 2]], ["a"], ["rich corruption", "second network"], "change", 0)
+    shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert shown == ["rich\ncorruption", "second\nnetwork"]
+
+
 def test_heat_table_writes_every_number_and_leaves_gaps_empty() -> None:
     figure = plots.heat_table(AUROC, ["AE", "AESc"], CORRUPTIONS, "image AUROC", 0.5)
     texts = [text.get_text() for text in figure.axes[0].texts]

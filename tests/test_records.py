@@ -3,6 +3,8 @@
 import json
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -233,3 +235,8 @@ def test_check_leaves_the_files_of_others_alone():
     store.check()
     assert store.files.cat_file(f"{store.root}/write-test") == b"mine"
     assert len(store.files.find(store.root)) == 1
+
+
+def test_names_of_modules_that_are_imported_when_asked_for_are_listed() -> None:
+    code = "import aesc.records; print('results_table' in dir(aesc.records))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "True\n"

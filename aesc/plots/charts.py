@@ -113,7 +113,7 @@ def heat_table(
         picture = axes.imshow(
             table, cmap="PuOr", vmin=center - reach, vmax=center + reach, aspect="auto"
         )
-        axes.set_xticks(range(len(columns)), [wrapped(name, 0.8) for name in columns])
+        axes.set_xticks(range(len(columns)), [wrapped(name, 0.9) for name in columns])
         axes.set_yticks(range(len(rows)), [name.replace("_", " ") for name in rows])
         axes.tick_params(length=0)
         axes.tick_params(axis="x", labelsize=SMALL)

@@ -131,6 +131,16 @@ class Checkpoint:
                 )
 
 
+def join_parts(parts: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors of several parts under one name each, ``part.name``, as `Checkpoint.part` finds them.
+
+    Example:
+        >>> join_parts({"model": {"bias": torch.zeros(2)}})
+        {'model.bias': tensor([0., 0.])}
+    """
+    return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
+
+
 def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     """Write tensors, from any device, as one safetensors file, whole or not at all.
 

@@ -25,6 +25,7 @@ from aesc.training.captured import CapturedStep
 from aesc.training.checkpoint import (
     Checkpoint,
     digest,
+    join_parts,
     optimizer_tensors,
     restore_optimizer,
     snapshot,
@@ -41,8 +42,7 @@ EVERY = 10.0
 class Trainer:
     """Trains one network on one set of good images.
 
-    Images (unless streamed), corruption and loss stay on the device; the host waits for it once
-    an epoch.
+    Images (unless streamed), corruption and loss stay on the device; the host waits once an epoch.
 
     Args:
         model: the network; it is trained in place and moved to ``device``. Its ``config`` says what
@@ -106,7 +106,7 @@ class Trainer:
         self.loss = loss
         self.augment = augment
         self.checkpoint = checkpoint
-        # Without a checkpoint nobody asks, and hashing the images takes time.
+        # Hashing the images takes time, and without a checkpoint nobody asks.
         self.identity = {} if checkpoint is None else self._identity(model, train, validation, seed)
         # Channels-last is the layout in which the convolutions of small feature maps run fastest.
         self.model = model.to(self.device)
@@ -231,11 +231,9 @@ class Trainer:
         """Mean PSNR in decibels of the reconstructed validation images."""
         self.model.eval()
         values = []
-        for corrupted, clean in zip(
-            self.validation_corrupted.split(self.settings.batch_size),
-            self.validation.split(self.settings.batch_size),
-            strict=True,
-        ):
+        size = self.settings.batch_size
+        pairs = zip(self.validation_corrupted.split(size), self.validation.split(size), strict=True)
+        for corrupted, clean in pairs:
             values.append(psnr(self._reconstruct(corrupted)[:, : clean.shape[1]], clean))
         return torch.cat(values).mean().item()
 
@@ -258,10 +256,7 @@ class Trainer:
             "best": self.best,
             "optimizer": optimizer_tensors(self.optimizer),
         }
-        tensors = {
-            f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()
-        }
-        tensors["generator"] = self.generator.get_state()
+        tensors = {**join_parts(parts), "generator": self.generator.get_state()}
         numbers = {
             "epochs": self.settings.epochs,
             "history": asdict(self.history),

@@ -38,7 +38,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-skip-member", skip_settings)
     app.connect("autodoc-process-signature", simplify_types)
     app.connect("autodoc-process-signature", shorten_defaults)
-    app.connect("autodoc-process-docstring", ask_for_names)
     app.connect("autodoc-process-docstring", add_texts_of_constants)
     app.connect("autodoc-process-docstring", hide_first_line, BEFORE_NAPOLEON)
     app.connect("autodoc-process-docstring", show_first_line, AFTER_NAPOLEON)
@@ -126,15 +125,6 @@ def _number(value: object) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(_number, value))})"
     return f"{value:.4g}" if isinstance(value, float) else repr(value)
-
-
-def ask_for_names(
-    app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
-) -> None:
-    """Let a module import what it imports only when asked; autodoc looks at what is there."""
-    if what == "module":
-        for public in getattr(obj, "__all__", ()):
-            vars(obj).setdefault(public, getattr(obj, public))
 
 
 def add_texts_of_constants(
