@@ -20,6 +20,7 @@ NAMES = (
     "growth",
     "sweep_overhead",
     "promise",
+    "solar",
     "relit",
     "steps",
     "exported",

@@ -1,0 +1,100 @@
+"""A detector on real images that nothing here was tuned on: solar cells, good and defective.
+
+The package ``elpv-dataset`` holds 2 624 electroluminescence images of solar cells (Buerhop-Lutz,
+Deitsch, Maier, Gallwitz, Berger, Doll, Hauch, Camus & Brabec: "A benchmark for visual
+identification of defective solar cells in electroluminescence imagery", EU PVSEC 2018; licence
+CC BY-NC-SA 4.0), each with the probability that the cell is defective. It is no requirement of this
+package: ``pip install elpv-dataset``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from aesc.detector import FitSettings, fit, good_files, survey
+from aesc.metrics import auroc
+from benchmarks.harness import arguments, write
+
+METHODS = ("aesc", "aesc_plus")
+FITTED, NEW = 300, 200
+"""Good cells that a detector is made of; cells, good ones and as many defective, that it judges."""
+
+SHARE, REVIEW = 0.05, 0.1
+"""Share of good images that may be rejected, and that may be rejected or reviewed."""
+
+Cells = list[NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a method made of the new cells."""
+
+    method: str
+    preset: str
+    seconds: float
+    image_auroc: float
+    good: int
+    good_rejected: float
+    defective: int
+    defective_rejected: float
+
+
+def main() -> None:
+    """Measure and write; without the images, say so."""
+    options = arguments(__doc__.splitlines()[0])
+    if importlib.util.find_spec("elpv_dataset") is None:
+        print("Nothing was measured: pip install elpv-dataset brings the images.")
+        return
+    good, defective = cells()
+    cases = [case_of(method, good, defective, quick=options.quick) for method in METHODS]
+    write(options, "solar", [], share=SHARE, fitted=FITTED, cases=[asdict(case) for case in cases])
+
+
+def cells() -> tuple[Cells, Cells]:
+    """Monocrystalline cells that are surely good, and surely defective."""
+    from elpv_dataset.utils import load_dataset
+
+    images, probability, kinds = load_dataset()
+    mono = kinds == "mono"
+    return list(images[mono & (probability == 0)]), list(images[mono & (probability == 1)])
+
+
+def case_of(method: str, good: Cells, defective: Cells, *, quick: bool) -> Case:
+    """Fit on the first good cells, then judge the next ones and the first defective ones."""
+    minutes = 0.02 if quick else None
+    settings = FitSettings(method, minutes=minutes, false_rejects=SHARE, review=REVIEW)
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for i, cell in enumerate(good[:FITTED]):
+            Image.fromarray(cell).save(Path(folder, f"{i:04}.png"))
+        detector = fit(survey(good_files(Path(folder))), settings, progress=False)
+    seconds = time.perf_counter() - start
+    new = good[FITTED : FITTED + NEW], defective[:NEW]
+    results = [list(detector.stream(images)) for images in new]
+    scores = [[result.score for result in judged] for judged in results]
+    rejected = [np.mean([result.verdict == "reject" for result in judged]) for judged in results]
+    area = auroc(scores[0] + scores[1], [0] * len(scores[0]) + [1] * len(scores[1]))
+    case = Case(
+        method,
+        settings.preset,
+        seconds,
+        float(area),
+        len(new[0]),
+        float(rejected[0]),
+        len(new[1]),
+        float(rejected[1]),
+    )
+    print(case, flush=True)
+    return case
+
+
+if __name__ == "__main__":
+    main()
