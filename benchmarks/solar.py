@@ -23,7 +23,7 @@ from aesc.detector import FitSettings, fit, good_files, survey
 from aesc.metrics import auroc
 from benchmarks.harness import arguments, write
 
-METHODS = ("aesc", "aesc_plus")
+METHODS = ("ae_l2", "ae_ssim", "itae", "aesc", "aesc_plus")
 FITTED, NEW = 300, 200
 """Good cells that a detector is made of; cells, good ones and as many defective, that it judges."""
 
