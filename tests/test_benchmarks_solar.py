@@ -26,13 +26,13 @@ def drawn(monkeypatch):
 
 
 def test_doubtful_cells_and_those_of_another_kind_are_left_out(drawn):
-    good, defective = solar.cells()
+    good, defective = solar.cells_by_label()
     assert (len(good), len(defective)) == (50, 10)
     assert min(cell.min() for cell in good) >= 110 and max(c.min() for c in defective) == 0
 
 
 def test_cells_that_the_detector_was_made_of_are_not_judged(drawn):
-    case = solar.case_of("aesc", *solar.cells(), quick=True)
+    case = solar.case_of("aesc", "mixed", *solar.cells_by_label(), quick=True)
     assert (case.good, case.defective) == (10, 10)
     assert case.image_auroc == 1 and case.defective_rejected == 1 and case.good_rejected < 0.5
 
