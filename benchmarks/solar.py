@@ -32,8 +32,14 @@ FITTED, NEW = 300, 200
 SHARE, REVIEW = 0.05, 0.1
 """Share of good images that may be rejected, and that may be rejected or reviewed."""
 
-ORDERS = ("mixed", "as listed")
+MIXED, LISTED = "mixed", "as listed"
 """Good cells drawn at random from all, or the first ones to fit and the next ones to judge."""
+
+PLAN = [
+    *((method, "quick", order) for order in (MIXED, LISTED) for method in METHODS),
+    *((method, "standard", MIXED) for method in ("ae_ssim", "aesc", "aesc_plus")),
+]
+"""Methods, presets and orders that are measured."""
 
 Cells = list[NDArray[np.uint8]]
 
@@ -61,11 +67,16 @@ def main() -> None:
         return
     good, defective = cells_by_label()
     mixed = [good[i] for i in np.random.default_rng(0).permutation(len(good))]
-    cases = [
-        case_of(method, order, cells, defective, quick=options.quick)
-        for order, cells in zip(ORDERS, (mixed, good), strict=True)
-        for method in METHODS
-    ]
+    cases = []
+    for method, preset, order in PLAN:
+        settings = FitSettings(
+            method,
+            preset,
+            minutes=0.02 if options.quick else None,
+            false_rejects=SHARE,
+            review=REVIEW,
+        )
+        cases.append(case_of(settings, order, mixed if order == MIXED else good, defective))
     write(options, "solar", [], share=SHARE, fitted=FITTED, cases=[asdict(case) for case in cases])
 
 
@@ -78,10 +89,8 @@ def cells_by_label() -> tuple[Cells, Cells]:
     return list(images[mono & (probability == 0)]), list(images[mono & (probability == 1)])
 
 
-def case_of(method: str, order: str, good: Cells, defective: Cells, *, quick: bool) -> Case:
+def case_of(settings: FitSettings, order: str, good: Cells, defective: Cells) -> Case:
     """Fit on the first good cells, then judge the next ones and the first defective ones."""
-    minutes = 0.02 if quick else None
-    settings = FitSettings(method, minutes=minutes, false_rejects=SHARE, review=REVIEW)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         for i, cell in enumerate(good[:FITTED]):
@@ -94,7 +103,7 @@ def case_of(method: str, order: str, good: Cells, defective: Cells, *, quick: bo
     rejected = [np.mean([result.verdict == "reject" for result in judged]) for judged in results]
     area = auroc(scores[0] + scores[1], [0] * len(scores[0]) + [1] * len(scores[1]))
     case = Case(
-        method,
+        settings.method,
         order,
         settings.preset,
         seconds,
