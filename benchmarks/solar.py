@@ -35,11 +35,8 @@ SHARE, REVIEW = 0.05, 0.1
 MIXED, LISTED = "mixed", "as listed"
 """Good cells drawn at random from all, or the first ones to fit and the next ones to judge."""
 
-PLAN = [
-    *((method, "quick", order) for order in (MIXED, LISTED) for method in METHODS),
-    *((method, "standard", MIXED) for method in ("aesc_plus", "aesc", "ae_ssim")),
-]
-"""Methods, presets and orders that are measured."""
+PLAN = [(method, order) for order in (MIXED, LISTED) for method in METHODS]
+"""Methods and orders that are measured."""
 
 Cells = list[NDArray[np.uint8]]
 
@@ -68,10 +65,9 @@ def main() -> None:
     good, defective = cells_by_label()
     mixed = [good[i] for i in np.random.default_rng(0).permutation(len(good))]
     cases = []
-    for method, preset, order in PLAN:
+    for method, order in PLAN:
         settings = FitSettings(
             method,
-            preset,
             minutes=0.02 if options.quick else None,
             false_rejects=SHARE,
             review=REVIEW,
