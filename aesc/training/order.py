@@ -21,8 +21,9 @@ def shuffled_batches(images: int, batches: int, size: int, generator: torch.Gene
         batches x size whole numbers from 0 to images - 1.
 
     Example:
-        >>> shuffled_batches(3, 2, 3, torch.Generator().manual_seed(0))  # each image once a pass
-        tensor([[2, 0, 1],
+        >>> order = shuffled_batches(3, 2, 3, torch.Generator().manual_seed(0))
+        >>> order.sort().values  # each image once a pass
+        tensor([[0, 1, 2],
                 [0, 1, 2]])
     """
     passes = math.ceil(batches * size / images)
