@@ -189,9 +189,11 @@ def _deterministic(wanted: bool) -> Iterator[None]:
     before = torch.backends.cudnn.deterministic
     torch.use_deterministic_algorithms(wanted, warn_only=True)
     torch.backends.cudnn.deterministic = wanted
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.backends.cudnn.deterministic = before
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.deterministic = before
 
 
 def convolution_share(work: Callable[[], object], device: torch.device) -> float:

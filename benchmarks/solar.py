@@ -35,9 +35,6 @@ SHARE, REVIEW = 0.05, 0.1
 MIXED, LISTED = "mixed", "as listed"
 """Good cells drawn at random from all, or the first ones to fit and the next ones to judge."""
 
-PLAN = [(method, order) for order in (MIXED, LISTED) for method in METHODS]
-"""Methods and orders that are measured."""
-
 Cells = list[NDArray[np.uint8]]
 
 
@@ -64,15 +61,12 @@ def main() -> None:
         return
     good, defective = cells_by_label()
     mixed = [good[i] for i in np.random.default_rng(0).permutation(len(good))]
+    minutes = 0.02 if options.quick else None
     cases = []
-    for method, order in PLAN:
-        settings = FitSettings(
-            method,
-            minutes=0.02 if options.quick else None,
-            false_rejects=SHARE,
-            review=REVIEW,
-        )
-        cases.append(case_of(settings, order, mixed if order == MIXED else good, defective))
+    for order, cells in {MIXED: mixed, LISTED: good}.items():
+        for method in METHODS:
+            settings = FitSettings(method, minutes=minutes, false_rejects=SHARE, review=REVIEW)
+            cases.append(case_of(settings, order, cells, defective))
     write(options, "solar", [], share=SHARE, fitted=FITTED, cases=[asdict(case) for case in cases])
 
 
