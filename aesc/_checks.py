@@ -252,9 +252,17 @@ def quoted(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
-def shortened(text: str) -> str:
-    """The text, cut at `LONGEST` characters."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def counted(number: int, noun: str) -> str:
+    """A number of things in words: 1 channel, 3 channels."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """The text, cut at so many characters, between two words if there is a gap in its last half."""
+    if len(text) <= longest:
+        return text
+    space = text.rfind(" ", longest // 2, longest)
+    return f"{text[: longest - 1 if space < 0 else space]}…"
 
 
 def _is_number(value: object, kind: type) -> TypeGuard[Any]:

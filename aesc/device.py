@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from aesc._checks import quoted
+from aesc._checks import counted, quoted
 from aesc.errors import InputError
 
 
@@ -63,5 +63,5 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":
-        return f"cpu ({torch.get_num_threads()} threads)"
+        return f"cpu ({counted(torch.get_num_threads(), 'thread')})"
     return device.type

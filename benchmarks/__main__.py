@@ -22,6 +22,7 @@ NAMES = (
     "promise",
     "solar",
     "relit",
+    "exposure",
     "steps",
     "exported",
     "practice",

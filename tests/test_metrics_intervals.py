@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from aesc.errors import InputError
-from aesc.metrics import auroc, auroc_interval, standard_error
+from aesc.metrics import auroc, auroc_interval, standard_error, standard_error_of_difference
 
 DEFECTIVE, GOOD = 40, 25
 
@@ -23,6 +23,13 @@ def test_standard_error_is_the_spread_of_many_samples():
     areas = [auroc(*sample(rng)) for _ in range(4000)]
     assert np.mean(areas) == pytest.approx(0.75, abs=0.005)
     assert standard_error(0.75, DEFECTIVE, GOOD) == pytest.approx(np.std(areas), rel=0.05)
+
+
+def test_standard_error_of_a_difference_is_its_spread_between_two_test_sets():
+    rng = np.random.default_rng(0)
+    gaps = [auroc(*sample(rng)) - auroc(*sample(rng)) for _ in range(4000)]
+    found = standard_error_of_difference(0.75, 0.75, DEFECTIVE, GOOD)
+    assert found == pytest.approx(np.std(gaps), rel=0.05)
 
 
 def test_more_images_of_either_class_make_it_surer():

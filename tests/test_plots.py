@@ -283,7 +283,12 @@ def test_curves_of_one_class_are_named_undefined() -> None:
 def test_histograms_count_every_image_in_shared_bins() -> None:
     figure = plots.histograms(SCORES, {"residual": 12.0})
     assert len(figure.axes) == 2
-    assert legend_texts(figure, 0) == ["good (20)", "defective (40)", "threshold 12"]
+    values, bad = (np.asarray(part) for part in SCORES["residual"])
+    good_above, bad_above = ((values > 12) & (bad == of) for of in (0, 1))
+    marked = f"threshold 12, above it\n{good_above.sum()} good, {bad_above.sum()} defective"
+    assert 0 < good_above.sum() + bad_above.sum() < 60
+    assert legend_texts(figure, 0) == ["good (20)", "defective (40)", marked]
+    assert marked in figure.get_label()
     assert legend_texts(figure, 1) == ["good (20)", "defective (40)"]
     for axes in figure.axes:
         good, bad = (c for c in axes.containers if len(c) > 1)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aesc._checks import counted
 from aesc.data.stream import half_of_memory
 from aesc.detector.detector import Detector
 from aesc.detector.familiar import Familiar
@@ -91,7 +92,7 @@ def fit(
     card = {
         "method": f"{method.title}, {method.kind}, {method.norm}",
         "corruption": method.own_corruption,
-        "size": f"{in_words(reading)}, {settings.planes} channel(s)",
+        "size": f"{in_words(reading)}, {counted(settings.planes, 'channel')}",
         "epochs": f"{len(history.loss)}, weights of {history.best_epoch + 1}",
         "seed": settings.seed,
         "images": f"{len(found.train)} to train, {len(found.choice)} to choose the epoch, "

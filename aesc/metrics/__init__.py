@@ -24,12 +24,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from aesc._checks import image_batch, maps_and_masks, number, same_shape, scores_and_labels
 from aesc.metrics._ranking import Floats, Ranking, polyline, rank, region_weights
-from aesc.metrics.intervals import auroc_interval, standard_error
+from aesc.metrics.intervals import (
+    auroc_interval,
+    standard_error,
+    standard_error_of_difference,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "PRO_LIMIT",
     "Pro",
     "Roc",
     "aupro",
@@ -43,7 +48,11 @@ __all__ = [
     "psnr",
     "roc_curve",
     "standard_error",
+    "standard_error_of_difference",
 ]
+
+PRO_LIMIT = 0.3
+"""False-positive rate up to which the per-region overlap is integrated, as is usual."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,7 @@ def f1_max(scores: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
     return _f1_max(rank(*scores_and_labels(scores, labels)))
 
 
-def aupro(maps: ArrayLike, masks: ArrayLike, limit: float = 0.3) -> float:
+def aupro(maps: ArrayLike, masks: ArrayLike, limit: float = PRO_LIMIT) -> float:
     """Area under the per-region overlap curve up to ``limit``, divided by ``limit``.
 
     The curve of `pro_curve` is integrated by the trapezoid and interpolated linearly at ``limit``,
@@ -165,7 +174,9 @@ def image_metrics(scores: ArrayLike, labels: ArrayLike) -> dict[str, float | Non
     return _summary(rank(*scores_and_labels(scores, labels)))
 
 
-def pixel_metrics(maps: ArrayLike, masks: ArrayLike, limit: float = 0.3) -> dict[str, float | None]:
+def pixel_metrics(
+    maps: ArrayLike, masks: ArrayLike, limit: float = PRO_LIMIT
+) -> dict[str, float | None]:
     """The metrics of `image_metrics` per pixel, and ``aupro``, from one sort.
 
     Maps and masks are N x H x W. The values are those of the single functions, with None in place

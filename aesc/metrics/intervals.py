@@ -48,6 +48,28 @@ def standard_error(auroc: float, defective: int, good: int) -> float:
     return math.sqrt(max(variance, 0.0))  # rounding may leave a tiny negative number at 0 or 1
 
 
+def standard_error_of_difference(first: float, second: float, defective: int, good: int) -> float:
+    """Standard error of the difference of two AUROCs, as though each had test images of its own.
+
+    Scores of the same images go together, so where both AUROCs come from one test set the true
+    standard error is usually smaller, and a difference above two of these is hardly due to chance.
+
+    Args:
+        first: area under a ROC curve, in [0, 1].
+        second: area under the other, in [0, 1].
+        defective: number of defective samples, at least 1.
+        good: number of good samples, at least 1.
+
+    Raises:
+        InputError: an argument is out of range.
+
+    Example:
+        >>> round(standard_error_of_difference(0.9, 0.9, defective=60, good=20), 3)
+        0.048
+    """
+    return math.hypot(*(standard_error(area, defective, good) for area in (first, second)))
+
+
 def auroc_interval(
     scores: ArrayLike,
     labels: ArrayLike,

@@ -113,8 +113,3 @@ def wrapped(text: str, inches: float) -> str:
 def listed(words: Sequence[str]) -> str:
     """Join words for a sentence of a figure's description."""
     return ", ".join(words)
-
-
-def counted(number: int, noun: str) -> str:
-    """Say a number of things, for a figure's description."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

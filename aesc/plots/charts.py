@@ -7,13 +7,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterSciNotation, NullFormatter
 from numpy.typing import ArrayLike
 
-from aesc._checks import as_array
+from aesc._checks import as_array, counted
 from aesc.errors import InputError
 from aesc.plots._style import (
     FAINT,
     SMALL,
     WIDTH,
-    counted,
     finish,
     legend_below,
     listed,

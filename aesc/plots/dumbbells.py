@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import as_array
+from aesc._checks import as_array, counted
 from aesc.errors import InputError
 from aesc.plots._style import (
     BLUE,
@@ -15,7 +15,6 @@ from aesc.plots._style import (
     SMALL,
     VERMILION,
     WIDTH,
-    counted,
     finish,
     listed,
     new_figure,

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import scores_and_labels
+from aesc._checks import counted, scores_and_labels
 from aesc.errors import InputError
-from aesc.metrics import aupro, auroc, pro_curve, roc_curve
+from aesc.metrics import PRO_LIMIT, aupro, auroc, pro_curve, roc_curve
 from aesc.plots._style import (
     BLACK,
     BLUE,
@@ -22,7 +22,6 @@ from aesc.plots._style import (
     SMALL,
     VERMILION,
     WIDTH,
-    counted,
     finish,
     legend_below,
     listed,
@@ -38,7 +37,6 @@ Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 Line = tuple[Points, float]
 Look = dict[str, Any]
 
-_LIMIT = 0.3
 _POINTS = 1000
 _BINS = 24
 _TICKS = [0, 0.25, 0.5, 0.75, 1]
@@ -63,11 +61,11 @@ def curves(image_scores: Scored, pixel: Scored) -> Figure:
     _not_empty(image_scores, "image_scores")
     images = {name: (_roc(*pair), auroc(*pair)) for name, pair in image_scores.items()}
     pixels = {name: (_roc(*pair), auroc(*pair)) for name, pair in pixel.items()}
-    regions = {name: (_pro(*pair), aupro(*pair, _LIMIT)) for name, pair in pixel.items()}
+    regions = {name: (_pro(*pair), aupro(*pair, PRO_LIMIT)) for name, pair in pixel.items()}
     panels = [("ROC per image", "AUROC", images)]
     if pixel:
         panels.append(("ROC per pixel", "AUROC", pixels))
-        panels.append((f"PRO up to {_LIMIT}", "AUPRO", regions))
+        panels.append((f"PRO up to {PRO_LIMIT}", "AUPRO", regions))
     width = WIDTH if pixel else WIDTH / 2
     with style():
         looks = _looks([*image_scores, *pixel])
@@ -80,7 +78,7 @@ def curves(image_scores: Scored, pixel: Scored) -> Figure:
             legend_below(axes, area)
         grid[0, 0].set_ylabel("true-positive rate")
         if pixel:
-            grid[0, 2].set(xlim=(0, _LIMIT), xticks=[0, 0.1, 0.2, 0.3], ylabel="region overlap")
+            grid[0, 2].set(xlim=(0, PRO_LIMIT), xticks=[0, 0.1, 0.2, 0.3], ylabel="region overlap")
         for name, ((x, y), _) in regions.items():
             grid[0, 2].fill_between(x, y, color=looks[name]["color"], alpha=0.15, linewidth=0)
         areas = [f"{title}, {area} {_areas(lines)}" for title, area, lines in panels]
@@ -111,7 +109,8 @@ def histograms(scores: Scored, threshold: float | Mapping[str, float] | None = N
             axes.set(title=name, xlabel="image score", ylabel="images")
         counts = [
             f"{name}: {(~bad).sum()} good, {bad.sum()} defective"
-            for name, (_, bad) in checked.items()
+            + ("" if marks.get(name) is None else f", {_threshold(values, bad, marks[name])}")
+            for name, (values, bad) in checked.items()
         ]
         return finish(figure, f"Histograms of image scores. {'; '.join(counts)}.")
 
@@ -176,10 +175,17 @@ def _histogram_panel(
         axes.hist(values[chosen], edges, color=colour, alpha=0.45, label=label)
         axes.hist(values[chosen], edges, color=colour, histtype="step", linestyle="-")
     if mark is not None:
-        axes.axvline(mark, color=BLACK, linestyle="--", label=f"threshold {mark:.3g}")
+        axes.axvline(mark, color=BLACK, linestyle="--", label=_threshold(values, bad, mark))
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(axes)
+
+
+def _threshold(values: NDArray[np.floating], bad: NDArray[np.bool_], mark: float) -> str:
+    """A threshold in words, with what lies above it."""
+    above = values > mark
+    found = f"{(above & ~bad).sum()} good, {(above & bad).sum()} defective"
+    return f"threshold {mark:.3g}, above it\n{found}"
 
 
 def _roc(scores: ArrayLike, labels: ArrayLike) -> Points:

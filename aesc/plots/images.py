@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import as_array
+from aesc._checks import as_array, counted
 from aesc.errors import InputError
 from aesc.plots._input import check_titles, image_batch, map_batch
 from aesc.plots._style import (
@@ -19,7 +19,6 @@ from aesc.plots._style import (
     SKY,
     SMALL,
     WIDTH,
-    counted,
     finish,
     new_figure,
     style,

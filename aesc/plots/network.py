@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from aesc._checks import counted
 from aesc.errors import InputError
 from aesc.plots._style import (
     BLUE,
@@ -18,7 +19,6 @@ from aesc.plots._style import (
     SMALL,
     VERMILION,
     WIDTH,
-    counted,
     finish,
     new_figure,
     style,

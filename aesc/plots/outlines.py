@@ -10,14 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import as_array
+from aesc._checks import as_array, counted
 from aesc.errors import InputError
 from aesc.plots._style import (
     BLUE,
     SMALL,
     VERMILION,
     WIDTH,
-    counted,
     finish,
     listed,
     new_figure,

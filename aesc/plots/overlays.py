@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from aesc._checks import counted
 from aesc.errors import InputError
 from aesc.plots._input import check_titles, image_batch, map_batch
-from aesc.plots._style import SMALL, WIDTH, counted, finish, new_figure, style, wrapped
+from aesc.plots._style import SMALL, WIDTH, finish, new_figure, style, wrapped
 from aesc.plots.images import _colour_bar, _grid_size, _outline, _show, _show_map
 
 _CELL = 1.5

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from aesc._checks import scores_and_labels
+from aesc._checks import counted, scores_and_labels
 from aesc.errors import InputError
-from aesc.plots._style import BLUE, VERMILION, WIDTH, counted, finish, listed, new_figure, style
+from aesc.plots._style import BLUE, VERMILION, WIDTH, finish, listed, new_figure, style
 
 _BINS = 40
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from aesc._checks import counted
 from aesc.errors import InputError
 from aesc.plots._style import (
     BLUE,
     SMALL,
     VERMILION,
     WIDTH,
-    counted,
     finish,
     listed,
     new_figure,

@@ -7,13 +7,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from aesc._checks import as_array
+from aesc._checks import as_array, counted
 from aesc.errors import InputError
 from aesc.plots._style import (
     FAINT,
     VERMILION,
     WIDTH,
-    counted,
     finish,
     legend_below,
     new_figure,

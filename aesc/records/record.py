@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from aesc._checks import choice, first_sentence, one_line, quoted
+from aesc._checks import choice, counted, first_sentence, one_line, quoted
 from aesc.errors import InputError
 from aesc.files import whole_file
 from aesc.provenance import Environment, Text, card
@@ -196,7 +196,7 @@ class Record(_Part):
         lines = {
             "data": f"{data.dataset}, {data.category}, SHA-256 `{data.fingerprint[:16]}…`",
             "method": f"{method.model} + {method.corruption}, {method.size} px{tile}, "
-            f"{method.channels} channel(s), {method.passes} dropout passes",
+            f"{counted(method.channels, 'channel')}, {counted(method.passes, 'dropout pass')}",
             "training": f"preset {method.preset}: {method.epochs} epochs of {method.batches} "
             f"batches of {method.batch_size}, best epoch {self.training.best_epoch}",
             "seed": str(method.seed),

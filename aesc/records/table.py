@@ -28,6 +28,9 @@ KEY = [
 ]
 """Columns that say what was run."""
 
+LONGEST_NOTE = 400
+"""Characters of a record's notes that stand under a table at most."""
+
 Rows = dict[tuple, list[Record]]
 
 
@@ -107,7 +110,7 @@ def table_notes(records: list[Record]) -> list[str]:
     found = [(key, differing_environment(row)) for key, row in rows.items()]
     notes = [f"{_label(key, rows)}: seeds ran {text}." for key, text in found if text]
     of_data = [
-        f"{record.data.category}: {shortened(' '.join(record.notes.split()))}"
+        f"{record.data.category}: {shortened(' '.join(record.notes.split()), LONGEST_NOTE)}"
         for row in rows.values()
         for record in row
         if record.notes
