@@ -69,6 +69,7 @@ def cases_of(config: RunConfig, runs: Path) -> list[Case]:
     experiment = Experiment(config, runs)
     model, images = trained(experiment), experiment.category
     method, train, labels = experiment.method, images.train, images.labels
+    assert isinstance(train, Tensor)  # so few are not streamed
     options = ScoringOptions(config.passes, config.seed, experiment.device)
     grey = {
         "training": train.mean().item(),

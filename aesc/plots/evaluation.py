@@ -104,14 +104,14 @@ def histograms(scores: Scored, threshold: float | Mapping[str, float] | None = N
         figure, grid = new_figure(rows, columns, (WIDTH, 3.8 * rows))
         for axes in grid.flat[len(checked) :]:
             axes.set_axis_off()
-        for axes, (name, (values, labels)) in zip(grid.flat, checked.items(), strict=False):
-            _histogram_panel(axes, values, labels, marks.get(name))
+        counts = []
+        for axes, (name, (values, bad)) in zip(grid.flat, checked.items(), strict=False):
+            above = _threshold(values, bad, marks.get(name))
+            _histogram_panel(axes, values, bad, marks.get(name), above)
             axes.set(title=name, xlabel="image score", ylabel="images")
-        counts = [
-            f"{name}: {(~bad).sum()} good, {bad.sum()} defective"
-            + ("" if marks.get(name) is None else f", {_threshold(values, bad, marks[name])}")
-            for name, (values, bad) in checked.items()
-        ]
+            counts.append(
+                f"{name}: {(~bad).sum()} good, {bad.sum()} defective{above and f', {above}'}"
+            )
         return finish(figure, f"Histograms of image scores. {'; '.join(counts)}.")
 
 
@@ -167,7 +167,11 @@ def _curve_panel(axes: Axes, lines: Mapping[str, Line], looks: Mapping[str, Look
 
 
 def _histogram_panel(
-    axes: Axes, values: NDArray[np.floating], bad: NDArray[np.bool_], mark: float | None
+    axes: Axes,
+    values: NDArray[np.floating],
+    bad: NDArray[np.bool_],
+    mark: float | None,
+    above: str,
 ) -> None:
     edges = np.histogram_bin_edges(values, _BINS).tolist()
     for label, chosen, colour in (("good", ~bad, BLUE), ("defective", bad, VERMILION)):
@@ -175,14 +179,16 @@ def _histogram_panel(
         axes.hist(values[chosen], edges, color=colour, alpha=0.45, label=label)
         axes.hist(values[chosen], edges, color=colour, histtype="step", linestyle="-")
     if mark is not None:
-        axes.axvline(mark, color=BLACK, linestyle="--", label=_threshold(values, bad, mark))
+        axes.axvline(mark, color=BLACK, linestyle="--", label=above)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(axes)
 
 
-def _threshold(values: NDArray[np.floating], bad: NDArray[np.bool_], mark: float) -> str:
-    """A threshold in words, with what lies above it."""
+def _threshold(values: NDArray[np.floating], bad: NDArray[np.bool_], mark: float | None) -> str:
+    """A threshold in words, with what lies above it; without one, nothing."""
+    if mark is None:
+        return ""
     above = values > mark
     found = f"{(above & ~bad).sum()} good, {(above & bad).sum()} defective"
     return f"threshold {mark:.3g}, above it\n{found}"
