@@ -80,9 +80,7 @@ def cases_of(config: RunConfig, runs: Path) -> list[Case]:
     evened = method.maps(model, even(images.test, grey["training"]), train, options).maps
     found = []
     for kind in plain:
-        values = [
-            auroc(image_scores(maps[kind], method.norm), labels) for maps in (plain, evened)
-        ]
+        values = [auroc(image_scores(maps[kind], method.norm), labels) for maps in (plain, evened)]
         found.append(Case(config.category, config.seed, kind, method.norm, grey, *values))
         print(f"{config.category}, {kind}: {values[0]:.3f}, evened {values[1]:.3f}", flush=True)
     return found
