@@ -253,8 +253,9 @@ def quoted(value: object) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things in words: 1 channel, 3 channels."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """A number of things in words: 1 channel, 3 channels, 2 passes."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}{ending}"
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:

@@ -161,6 +161,8 @@ def test_notes_tell_rows_of_one_category_and_method_apart():
 def test_notes_of_the_data_are_told_once_for_a_category():
     note = "Left out of the pixel scores: test/a/0.png."
     runs = [record(seed=i).model_copy(update={"notes": note}) for i in range(2)]
+    # What another note begins with is said by that one.
+    runs.append(record(seed=2).model_copy(update={"notes": "Left out of the pixel scores:"}))
     runs.append(record(data={"category": "cable"}).model_copy(update={"notes": "word " * 200}))
     first, second = table_notes(runs)
     assert first == f"bottle: {note}"

@@ -240,3 +240,13 @@ def test_check_leaves_the_files_of_others_alone():
 def test_names_of_modules_that_are_imported_when_asked_for_are_listed() -> None:
     code = "import aesc.records; print('results_table' in dir(aesc.records))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "True\n"
+
+
+def test_card_counts_in_plain_english():
+    for channels, passes, said in (
+        (1, 30, "1 channel, 30 dropout passes"),
+        (3, 1, "3 channels, 1 dropout pass |"),
+    ):
+        made = record()
+        method = made.method.model_copy(update={"channels": channels, "passes": passes})
+        assert said in made.model_copy(update={"method": method}).card()

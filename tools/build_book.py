@@ -100,7 +100,7 @@ def relocated(text: str, category: str) -> str:
         if cell["cell_type"] == "markdown":
             source = re.sub(r"\]\((?!\w+:|#)", "](../", source)
             source = re.sub(r"^# .*", rf"\g<0>: {category}", source, count=1)
-            source = source.replace(PAGE, f"notebooks/categories/{category}.ipynb")
+            source = source.replace(f"/{PAGE})", f"/notebooks/categories/{category}.ipynb)")
         cell["source"] = source.splitlines(keepends=True)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 

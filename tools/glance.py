@@ -50,7 +50,8 @@ def table(results: Path) -> str:
     text = pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
     return (
         "Area under the ROC curve (AUROC) of images and of pixels, and area under the per-region "
-        f"overlap (AUPRO); 1 is perfect, an AUROC of 0.5 is chance.\n\n{text}\n"
+        "overlap (AUPRO); 1 is perfect, and chance has an AUROC of 0.5 and an AUPRO of 0.15.\n\n"
+        f"{text}\n"
     )
 
 

@@ -104,7 +104,7 @@ def table_notes(records: list[Record]) -> list[str]:
 
     Device, platform and versions may change a number in its last digits, which is no reason to
     refuse the average, but one to say so beside it. Notes of the data follow, each once for a
-    category.
+    category, and none that another holds.
     """
     rows = _rows(records)
     found = [(key, differing_environment(row)) for key, row in rows.items()]
@@ -115,7 +115,12 @@ def table_notes(records: list[Record]) -> list[str]:
         for record in row
         if record.notes
     ]
-    return [*notes, *dict.fromkeys(of_data)]
+    distinct = list(dict.fromkeys(of_data))
+    return notes + [
+        note
+        for note in distinct
+        if not any(other != note and other.startswith(note) for other in distinct)
+    ]
 
 
 def _key(record: Record) -> tuple:
