@@ -164,10 +164,12 @@ def test_notes_of_the_data_are_told_once_for_a_category():
     # What another note begins with is said by that one.
     runs.append(record(seed=2).model_copy(update={"notes": "Left out of the pixel scores:"}))
     runs.append(record(data={"category": "cable"}).model_copy(update={"notes": "word " * 200}))
-    first, second = table_notes(runs)
+    runs.append(record(data={"category": "zipper"}).model_copy(update={"notes": "x" * 1000}))
+    first, second, third = table_notes(runs)
     assert first == f"bottle: {note}"
     assert second.startswith("cable: word word") and len(second) < 500
     assert second.endswith(" word…")  # cut between two words
+    assert third.startswith("zipper: xxx") and len(third) < 500  # which it has not
 
 
 def test_a_copy_of_the_data_belongs_to_the_same_row():
