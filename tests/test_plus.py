@@ -1,4 +1,4 @@
-"""AESc+: similarity of edges, changing light, the two networks and what they are trained for."""
+"""AESc+: similarity of edges, changing light, the three networks and what they are trained for."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from random_images import generator
 from scipy.ndimage import convolve, gaussian_filter
 from torch.nn import functional
 
+from aesc.baselines import ssim_loss, ssim_map
 from aesc.errors import InputError
 from aesc.experiment import LOSSES, METHODS, RunConfig, ScoringOptions
 from aesc.noise import Rich
@@ -19,6 +20,8 @@ from aesc.plus import (
     gms_loss,
     gms_map,
     gradient_magnitude,
+    repair_and_mark_loss,
+    unlikeness,
 )
 from aesc.scoring import image_scores
 from aesc.training import Trainer, TrainingSettings
@@ -114,21 +117,77 @@ def test_focal_loss_is_weighted_cross_entropy():
     assert torch.isfinite(certain) and certain > 10
 
 
-def test_no_gradient_flows_from_the_mask_into_the_repair():
+def test_no_gradient_flows_from_the_mask_into_what_is_judged():
     model = AEScPlus(generator=generator()).train()
     outputs = model(images(2, 3, 64, 64))
     focal_loss(outputs[:, -1:], torch.ones(2, 1, 64, 64, dtype=torch.bool)).backward()
-    assert not any(p.grad.any() for p in model.repair.parameters())
+    for network in (model.repair, model.redraw):
+        assert not any(p.grad.any() for p in network.parameters() if p.grad is not None)
     assert all(p.grad.any() for p in model.judge.head.parameters())
 
 
-def test_second_network_sees_image_repair_difference_and_edges():
-    image, repaired = images(2, 3, 32, 32), images(2, 3, 32, 32, seed=1)
-    seen = evidence(image, repaired)
-    parts = seen.split([3, 3, 3, 1], 1)
+def test_each_network_is_trained_by_its_own_terms():
+    clean, mask = images(2, 3, 64, 64), images(2, 1, 64, 64, seed=1) > 0.5
+    outputs = images(2, 8, 64, 64, seed=2)
+    repaired, redrawn, _, marked = outputs.split([3, 3, 1, 1], 1)
+    expected = (
+        (repaired - clean).square().mean()
+        + 0.05 * gms_loss(repaired, clean)
+        + ssim_loss(redrawn, clean)
+        + focal_loss(marked, mask)
+    )
+    assert torch.isclose(repair_and_mark_loss(outputs, clean, mask), expected)
+
+
+@pytest.mark.parametrize("trusted", [0.0, 1.0])
+def test_judge_sees_images_both_versions_and_how_they_differ(trusted):
+    image, repaired, redrawn = (images(2, 3, 32, 32, seed=seed) for seed in range(3))
+    unlike = unlikeness(image, redrawn)
+    assert torch.allclose(unlike[:, 0], (1 - ssim_map(image, redrawn)) / 2)
+    seen = evidence(image, repaired, redrawn, unlike, torch.tensor(trusted))
+    parts = seen.split([3, 3, 3, 1, 3, 3, 1, 1], 1)
     assert torch.equal(parts[0], image) and torch.equal(parts[1], repaired)
     assert torch.equal(parts[2], (image - repaired).abs())
     assert torch.equal(parts[3][:, 0], 1 - gms_map(image, repaired))
+    assert torch.equal(parts[4], trusted * redrawn)
+    assert torch.equal(parts[5], trusted * (image - redrawn).abs())
+    assert torch.equal(parts[6][:, 0], trusted * (1 - gms_map(image, redrawn)))
+    assert torch.equal(parts[7], trusted * unlike)
+
+
+def test_redrawing_that_fails_on_held_out_images_is_not_trusted():
+    model, held_out = AEScPlus(1, generator=generator()).eval(), images(20, 1, 64, 64)
+    with torch.inference_mode():
+        unlike = unlikeness(held_out, model.redraw(held_out)).mean().item()
+    for ratio, trusted in ((1.2, 1), (1.3, 0), (0.5, 1)):
+        model.seen.fill_(unlike / ratio)
+        model.look(held_out)
+        assert model.trusted.item() == trusted
+    with torch.inference_mode():
+        model.trusted.fill_(0)
+        assert not model(held_out)[:, 2].any() and not model.for_inference()(held_out)[:, 2].any()
+
+
+def test_dissimilarity_is_followed_in_training_alone():
+    model, batch = AEScPlus(1, generator=generator()), images(4, 1, 64, 64)
+    model.eval()(batch)
+    assert model.seen == 1
+    for _ in range(3):
+        before = model.seen.clone()
+        outputs = model.train()(batch)
+        unlike = unlikeness(batch, outputs[:, 1:2].detach()).mean()
+        assert torch.isclose(model.seen, 0.98 * before + 0.02 * unlike)
+
+
+def test_trainer_shows_the_corrupted_validation_images_to_a_network_that_looks(monkeypatch):
+    model, shown = AEScPlus(1, generator=generator()), []
+    monkeypatch.setattr(AEScPlus, "look", lambda self, held_out: shown.append(held_out))
+    settings = TrainingSettings(epochs=2, batches=1, batch_size=2, decay="cosine")
+    loss = LOSSES["repair_and_mark"]
+    train = images(6, 1, 64, 64)
+    trainer = Trainer(model, train[:4], train[4:], Rich(), settings, loss=loss)
+    trainer.run(progress=False)
+    assert len(shown) == 2 and all(each is trainer.validation_corrupted for each in shown)
 
 
 def test_prepared_network_gives_the_same():
@@ -141,12 +200,11 @@ def test_prepared_network_gives_the_same():
         assert torch.allclose(model(batch), model.for_inference()(batch), atol=1e-5)
 
 
-def test_defect_map_is_a_gaussian_blur():
-    probability = images(3, 1, 128, 160)
-    expected = gaussian_filter(
-        probability[:, 0].numpy(), (0, 2, 2), mode="nearest", radius=(0, 6, 6)
-    )
-    assert np.allclose(defect_map(probability), expected, atol=1e-5)
+def test_defect_map_is_the_blurred_sum_of_both():
+    marked, unlike = images(3, 1, 128, 160), images(3, 1, 128, 160, seed=1)
+    both = (marked + 0.25 * unlike)[:, 0].numpy()
+    expected = gaussian_filter(both, (0, 2, 2), mode="nearest", radius=(0, 6, 6))
+    assert np.allclose(defect_map(unlike, marked), expected, atol=1e-5)
 
 
 def test_top_score_is_how_far_the_highest_values_lie_above_the_median():
@@ -186,7 +244,7 @@ def trained() -> tuple[AEScPlus, torch.Tensor]:
     return model, train
 
 
-def test_method_gives_the_residual_and_the_blurred_mask(trained):
+def test_method_gives_the_residual_and_the_defect_map(trained):
     model, train = trained
     method, options = METHODS["aesc_plus"], ScoringOptions(2, 0, torch.device("cpu"))
     maps = method.maps(model, train[:5], train, options)
@@ -196,7 +254,8 @@ def test_method_gives_the_residual_and_the_blurred_mask(trained):
     assert torch.allclose(
         maps.maps["residual"], (outputs[:, :3] - train[:5]).abs().mean(1), atol=1e-5
     )
-    assert torch.allclose(maps.maps["defect"], defect_map(outputs[:, 3:]), atol=1e-5)
+    both = outputs[:, 6:].split(1, 1)
+    assert torch.allclose(maps.maps["defect"], defect_map(*both), atol=1e-5)
     assert set(maps.maps) == {"residual", "defect"} and method.kind == "defect"
 
 

@@ -18,8 +18,11 @@ C1 = 0.01**2
 C2 = 0.03**2
 """Keeps the comparison of variances defined in flat areas: (k2 * data range)**2."""
 
+WINDOW, SIGMA = 11, 1.5
+"""Side of the Gaussian window and its standard deviation, in pixels."""
 
-def ssim_map(first: Tensor, second: Tensor, window: int = 11, sigma: float = 1.5) -> Tensor:
+
+def ssim_map(first: Tensor, second: Tensor, window: int = WINDOW, sigma: float = SIGMA) -> Tensor:
     """Structural similarity of two batches, averaged over channels.
 
     Means, variances and the covariance are weighted by a Gaussian around each pixel. Beyond the
@@ -87,13 +90,23 @@ def _blur(x: Tensor, window: int, sigma: float) -> Tensor:
     Two products with a band matrix, not two convolutions of one channel: several times faster on a
     CPU, and on a GPU not rounded to TensorFloat-32, which cuDNN does to convolutions by default.
     """
-    columns = _means(x.shape[-2], window, sigma, x)
-    rows = _means(x.shape[-1], window, sigma, x)
+    columns = gaussian_means(x.shape[-2], window, sigma, x)
+    rows = gaussian_means(x.shape[-1], window, sigma, x)
     return columns @ x @ rows.T
 
 
-def _means(side: int, window: int, sigma: float, like: Tensor) -> Tensor:
-    """Matrix, side x side, that takes Gaussian means along an axis mirrored at its ends."""
+def gaussian_means(
+    side: int, window: int = WINDOW, sigma: float = SIGMA, like: Tensor | None = None
+) -> Tensor:
+    """Matrix, side x side, that takes Gaussian means along an axis mirrored at its ends.
+
+    Args:
+        side: of the image along that axis, in pixels, at least ``window``.
+        window: side of the Gaussian window in pixels, odd.
+        sigma: standard deviation of the Gaussian, in pixels.
+        like: a tensor of the type and device of the matrix; by default float32 on the CPU.
+    """
+    like = torch.empty(0) if like is None else like
     offsets = torch.arange(window, device=like.device) - window // 2
     weights = torch.exp(-0.5 * (offsets.to(like.dtype) / sigma) ** 2)
     weights = weights / weights.sum()

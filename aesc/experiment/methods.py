@@ -242,8 +242,9 @@ def _defect(
     network = cast(AEScPlus, model).for_inference()
 
     def compare(batch: Tensor) -> Compared:
-        repaired, defect = network(batch).split([batch.shape[1], 1], 1)
-        maps = {"residual": residual_map(batch, repaired), "defect": defect_map(defect)}
+        channels = batch.shape[1]
+        repaired, _, unlike, marked = network(batch).split([channels, channels, 1, 1], 1)
+        maps = {"residual": residual_map(batch, repaired), "defect": defect_map(unlike, marked)}
         return repaired, maps  # B x C x H x W, and each B x H x W
 
     return compare

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from aesc.baselines.ssim import C1, C2, gaussian_means
 from aesc.detector import Detector
 from aesc.errors import InputError
 from aesc.experiment import METHODS
@@ -17,7 +18,7 @@ from aesc.export.network import Shape, add_network
 from aesc.model import AESc
 from aesc.plus import AEScPlus, defect_map
 from aesc.plus.gradients import SCALES, TINY, C
-from aesc.plus.network import BLUR
+from aesc.plus.network import BLUR, SHARE
 from aesc.scoring import top_count
 
 SQUARED_ERROR, PROBABILITY = ("residual", "l2"), ("defect", "top")
@@ -64,14 +65,55 @@ def add_score(graph: Graph, found: str, norm: str, shape: Shape) -> str:
 
 
 def _add_defect(graph: Graph, model: AEScPlus, images: str, shape: Shape) -> str:
-    """The blurred probability of a defect, N x H x W, as `AEScPlus` and `defect_map` give it."""
-    repaired = add_network(graph, model.repair, images, shape)
-    difference = graph.add("Abs", graph.add("Sub", images, repaired))
-    edges = _add_edges(graph, images, repaired, shape, model.config["channels"])
-    seen = graph.add("Concat", images, repaired, difference, edges, axis=1)
+    """The defect map, N x H x W, as `AEScPlus` and `defect_map` give it."""
+    trusted = graph.constant(np.float32(model.trusted.item()))
+    parts = [images]
+    for network in (model.repair, model.redraw):
+        version = add_network(graph, network, images, shape)
+        difference = graph.add("Abs", graph.add("Sub", images, version))
+        edges = _add_edges(graph, images, version, shape, model.config["channels"])
+        differs = [version, difference, edges]
+        if network is model.redraw:
+            differs.append(_add_unlike(graph, images, version, shape))
+            differs = [graph.add("Mul", part, trusted) for part in differs]
+        parts += differs
+    seen = graph.add("Concat", *parts, axis=1)  # N x (5 C + 3) x H x W
     marked = add_network(graph, model.judge, seen, shape)  # N x 1 x H x W
-    blurred = _along_both(graph, marked, *(_blur(side, min(shape)) for side in shape))
+    share = graph.add("Mul", parts[-1], graph.constant(np.float32(SHARE)))
+    found = graph.add("Add", marked, share)
+    blurred = _along_both(graph, found, *(_blur(side, min(shape)) for side in shape))
     return graph.add("Squeeze", blurred, graph.constant(np.array([1])))
+
+
+def _add_unlike(graph: Graph, images: str, version: str, shape: Shape) -> str:
+    """As `aesc.plus.unlikeness`: N x C x H x W twice to N x 1 x H x W."""
+
+    def product(first: str, second: str) -> str:
+        return graph.add("Mul", first, second)
+
+    def squares(first: str, second: str) -> str:
+        return graph.add("Add", product(first, first), product(second, second))
+
+    def mean(x: str) -> str:
+        return _along_both(graph, x, *(gaussian_means(side) for side in shape))
+
+    half = graph.constant(np.float32(0.5))  # moved around 0, where less is lost to rounding
+    x, y = (graph.add("Sub", each, half) for each in (images, version))
+    mean_x, mean_y = mean(x), mean(y)
+    covariance = graph.add("Sub", mean(product(x, y)), product(mean_x, mean_y))
+    variances = graph.add("Sub", mean(squares(x, y)), squares(mean_x, mean_y))
+    mean_x, mean_y = (graph.add("Add", each, half) for each in (mean_x, mean_y))
+    lights = _add_alike(graph, product(mean_x, mean_y), squares(mean_x, mean_y), C1)
+    alike = product(lights, _add_alike(graph, covariance, variances, C2))
+    alike = graph.add("ReduceMean", alike, axes=[1], keepdims=1)
+    return product(graph.add("Sub", graph.constant(np.float32(1)), alike), half)
+
+
+def _add_alike(graph: Graph, product: str, squares: str, c: float) -> str:
+    """How alike two numbers are, from their product and the sum of their squares."""
+    small = graph.constant(np.float32(c))
+    doubled = graph.add("Mul", product, graph.constant(np.float32(2)))
+    return graph.add("Div", graph.add("Add", doubled, small), graph.add("Add", squares, small))
 
 
 def _add_edges(graph: Graph, first: str, second: str, shape: Shape, channels: int) -> str:
@@ -82,10 +124,8 @@ def _add_edges(graph: Graph, first: str, second: str, shape: Shape, channels: in
             pool = {"kernel_shape": [2, 2], "strides": [2, 2]}
             first, second = (graph.add("AveragePool", x, **pool) for x in (first, second))
         one, other = (_add_magnitude(graph, x, channels) for x in (first, second))
-        c = graph.constant(np.float32(C))
-        product = graph.add("Mul", graph.add("Mul", one, other), graph.constant(np.float32(2)))
         squares = graph.add("Add", graph.add("Mul", one, one), graph.add("Mul", other, other))
-        alike = graph.add("Div", graph.add("Add", product, c), graph.add("Add", squares, c))
+        alike = _add_alike(graph, graph.add("Mul", one, other), squares, C)
         alike = graph.add("ReduceMean", alike, axes=[1], keepdims=1)  # N x 1 x H / 2**scale x ...
         if scale:
             alike = _along_both(graph, alike, *(_growth(side, scale) for side in shape))
@@ -120,7 +160,7 @@ def _blur(side: int, smaller: int) -> torch.Tensor:
     line[..., smaller // 2, :] = 1
     radius = math.ceil(3 * BLUR * smaller)
     middle = slice(smaller // 2 - radius, smaller // 2 + radius + 1)
-    kernel = defect_map(line)[0, middle, 0]
+    kernel = defect_map(torch.zeros_like(line), line)[0, middle, 0]
     sources = torch.arange(side).unsqueeze(1) + torch.arange(-radius, radius + 1)
     sources = sources.clamp(0, side - 1)  # beyond the border the edge is repeated
     return torch.zeros(side, side).scatter_add_(1, sources, kernel.expand(side, -1))

@@ -1,11 +1,11 @@
-"""AESc+, past the paper: two networks, richer corruptions, changing light, a mask.
+"""AESc+, past the paper: three networks, richer corruptions, changing light, a mask.
 
 Example:
     >>> import torch
     >>> model = AEScPlus(channels=1, generator=torch.Generator().manual_seed(0)).eval()
     >>> images = torch.rand(2, 1, 64, 64)
-    >>> outputs = model(images)
-    >>> defect_map(outputs[:, -1:]).shape
+    >>> *versions, unlike, marked = model(images).split(1, 1)
+    >>> defect_map(unlike, marked).shape
     torch.Size([2, 64, 64])
 """
 
@@ -17,6 +17,7 @@ from aesc.plus.network import (
     evidence,
     focal_loss,
     repair_and_mark_loss,
+    unlikeness,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "gms_map",
     "gradient_magnitude",
     "repair_and_mark_loss",
+    "unlikeness",
 ]

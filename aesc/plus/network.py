@@ -1,4 +1,4 @@
-"""AESc+: an autoencoder that repairs, and a second one that judges the repair."""
+"""AESc+: two autoencoders that make a good image of any, and one that judges what they changed."""
 
 from __future__ import annotations
 
@@ -8,31 +8,51 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aesc.model import AESc
+from aesc.baselines.ssim import ssim_loss, ssim_map
+from aesc.model import AE, AESc
 from aesc.plus.gradients import gms_loss, gms_map
 
 EDGES = 0.05
-"""Weight of `gms_loss` beside the squared error of the reconstruction."""
+"""Weight of `gms_loss` beside the squared error of the repair."""
 
 FOCUS = 2
 """Exponent of the focal loss: how little pixels count that are judged right already."""
 
-JUDGE_WIDTH = 8
-"""Feature maps of the judge's first level, half those of AESc: a third of its time."""
+WIDTH = 8
+"""Feature maps of the first level of the second and third network, half those of AESc: each takes
+about a third of its time."""
+
+LEARNED_BY_HEART = 1.25
+"""How much worse the second network may redraw held-out good images than those of the training, as
+a ratio of their dissimilarities, before it is no longer asked."""
+
+SHARE = 0.25
+"""Weight of the dissimilarity beside the probability in the defect map."""
+
+MEMORY = 0.02
+"""Weight of a batch in the running mean of the dissimilarity."""
 
 BLUR = 1 / 64
 """Standard deviation of the blur of the defect map, as a fraction of the smaller image side."""
 
 
 class AEScPlus(nn.Module):
-    """Two AESc in a row: the first repairs an image, the second marks what it had to repair.
+    """Three autoencoders: one repairs an image, one redraws it, one marks what is wrong with it.
 
-    The second sees the image, its repair, their absolute difference and the dissimilarity of their
-    edges, and gives the probability of a defect at each pixel. No gradient flows from it into the
-    first, which would otherwise learn to leave traces.
+    *Repair* is an AESc. Its skips keep the image sharp, and let some defects through. *Redraw* is
+    an AE, without skips: what does not fit through its middle is lost, and a defect with it, but so
+    is fine texture. *Judge* sees the image, both of these, and how they differ from it, and gives
+    the probability of a defect at each pixel. No gradient flows from it into the other two, which
+    would otherwise learn to leave traces.
+
+    A redrawing can be learned by heart: the network then knows the training images and no others,
+    and the judge would learn to trust what fails on new ones. So `look` compares it on held-out
+    good images; where they are redrawn much worse, as many textures are, the judge is shown zeros
+    instead.
 
     Source of the idea: DRAEM (Zavrtanik, Kristan & Skocaj, ICCV 2021), whose two networks have 97
-    million weights.
+    million weights; its first has no skips and is trained by SSIM. That both kinds of autoencoder
+    are asked, and one of them only where it can be trusted, is ours.
 
     Args:
         channels: channels of the image.
@@ -45,9 +65,12 @@ class AEScPlus(nn.Module):
 
     Example:
         >>> model = AEScPlus(generator=torch.Generator().manual_seed(0)).eval()
-        >>> model(torch.rand(2, 3, 64, 64)).shape  # the repaired image and one channel for the mask
-        torch.Size([2, 4, 64, 64])
+        >>> model(torch.rand(2, 3, 64, 64)).shape  # two versions of the image, and two maps
+        torch.Size([2, 8, 64, 64])
     """
+
+    seen: Tensor
+    trusted: Tensor
 
     def __init__(
         self,
@@ -57,73 +80,116 @@ class AEScPlus(nn.Module):
     ) -> None:
         super().__init__()
         self.repair = AESc(channels, momentum=momentum, generator=generator)
+        self.redraw = AE(channels, width=WIDTH, momentum=momentum, generator=generator)
         self.judge = AESc(
-            3 * channels + 1,
-            width=JUDGE_WIDTH,
-            momentum=momentum,
-            outputs=1,
-            generator=generator,
+            5 * channels + 3, width=WIDTH, momentum=momentum, outputs=1, generator=generator
         )
+        self.register_buffer("seen", torch.ones(()))  # running mean of the dissimilarity
+        self.register_buffer("trusted", torch.ones(()))  # 0 or 1
         self.config = {"channels": channels}
 
     def forward(self, images: Tensor) -> Tensor:
-        """Repair images and mark their defects.
+        """Repair and redraw images, and mark their defects.
 
         Args:
             images: B x C x H x W in [0, 1], both sides at least 64.
 
         Returns:
-            B x (C + 1) x H x W in [0, 1]: the repaired image, and the probability of a defect.
+            B x (2 C + 2) x H x W in [0, 1]: the repaired image, the redrawn one, how unlike the
+            image that is (0 where it is not trusted), and the probability of a defect.
 
         Raises:
             InputError: another number of channels, or a side below 64.
         """
-        return _repair_and_mark(self.repair, self.judge, images)
+        outputs, unlike = _asked(self, images)
+        if self.training:
+            self.seen.lerp_(unlike.mean(), MEMORY)
+        return outputs
+
+    @torch.no_grad()
+    def look(self, held_out: Tensor) -> None:
+        """Decide whether the redrawing is to be trusted.
+
+        Args:
+            held_out: N x C x H x W corrupted images that the network is not trained on.
+        """
+        unlike = [unlikeness(x, self.redraw(x)).mean((1, 2, 3)) for x in held_out.split(16)]
+        self.trusted.fill_(torch.cat(unlike).mean() <= LEARNED_BY_HEART * self.seen)
 
     def for_inference(self) -> nn.Module:
         """The same network as in evaluation mode, to rounding, and faster; not for training."""
-        return _Prepared(self.repair.for_inference(), self.judge.for_inference())
+        return _Prepared(self)
 
 
 class _Prepared(nn.Module):
     """What `AEScPlus.for_inference` returns."""
 
-    def __init__(self, repair: nn.Module, judge: nn.Module) -> None:
+    trusted: Tensor
+
+    def __init__(self, model: AEScPlus) -> None:
         super().__init__()
-        self.repair, self.judge = repair, judge
+        self.repair, self.redraw, self.judge = (
+            part.for_inference() for part in (model.repair, model.redraw, model.judge)
+        )
+        self.register_buffer("trusted", model.trusted.clone())
 
     def forward(self, images: Tensor) -> Tensor:
-        return _repair_and_mark(self.repair, self.judge, images)
+        return _asked(self, images)[0]
 
 
-def _repair_and_mark(repair: nn.Module, judge: nn.Module, images: Tensor) -> Tensor:
-    repaired = repair(images)  # B x C x H x W
-    defect = judge(evidence(images, repaired.detach()))  # B x 1 x H x W
-    return torch.cat([repaired, defect], 1)
+def _asked(networks: AEScPlus | _Prepared, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What the three give, as `AEScPlus.forward` has it, and how unlike the redrawn images are."""
+    repaired, redrawn = networks.repair(images), networks.redraw(images)  # B x C x H x W
+    unlike = unlikeness(images, redrawn.detach())  # B x 1 x H x W
+    seen = evidence(images, repaired.detach(), redrawn.detach(), unlike, networks.trusted)
+    marked = networks.judge(seen)  # B x 1 x H x W
+    return torch.cat([repaired, redrawn, networks.trusted * unlike, marked], 1), unlike
 
 
-def evidence(images: Tensor, repaired: Tensor) -> Tensor:
-    """What the second network sees: B x C x H x W twice to B x (3 C + 1) x H x W, in [0, 1]."""
-    repaired = repaired.to(images.dtype)
-    edges = 1 - gms_map(images, repaired)  # B x H x W
-    return torch.cat([images, repaired, (images - repaired).abs(), edges.unsqueeze(1)], 1)
+def unlikeness(images: Tensor, redrawn: Tensor) -> Tensor:
+    """Half of one minus `aesc.baselines.ssim_map`: B x C x H x W twice to B x 1 x H x W, 0 to 1."""
+    return (1 - ssim_map(images, redrawn.to(images.dtype))).unsqueeze(1) / 2
+
+
+def evidence(
+    images: Tensor, repaired: Tensor, redrawn: Tensor, unlike: Tensor, trusted: Tensor
+) -> Tensor:
+    """What the judge sees: images, both versions of them, and how each differs from its image.
+
+    Args:
+        images: B x C x H x W in [0, 1].
+        repaired: of the same shape.
+        redrawn: of the same shape.
+        unlike: `unlikeness` of the redrawn images, B x 1 x H x W.
+        trusted: 1, or 0 to show zeros instead of the redrawn images and what follows from them.
+
+    Returns:
+        B x (5 C + 3) x H x W in [0, 1].
+    """
+    parts = [images]
+    for version, weight in ((repaired, 1.0), (redrawn, trusted)):
+        version = version.to(images.dtype)
+        edges = 1 - gms_map(images, version).unsqueeze(1)  # B x 1 x H x W
+        parts += [weight * part for part in (version, (images - version).abs(), edges)]
+    return torch.cat([*parts, trusted * unlike], 1)
 
 
 def repair_and_mark_loss(outputs: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
-    """What AESc+ is trained to minimise: errors of the repair, and of the mask.
+    """What AESc+ is trained to minimise: errors of the two versions, and of the mask.
 
-    The squared error, `EDGES` times `gms_loss` and the focal loss of the mask. As each of the two
-    networks gets its own terms, and Adam does not care about their scale, the terms of one need no
-    weight against those of the other.
+    The squared error of the repaired image and `EDGES` times its `gms_loss`, the `ssim_loss` of the
+    redrawn image, and the focal loss of the mask. As each of the three networks gets its own terms,
+    and Adam does not care about their scale, the terms of one need no weight against the others'.
 
     Args:
-        outputs: what `AEScPlus` gives for corrupted images, B x (C + 1) x H x W.
+        outputs: what `AEScPlus` gives for corrupted images, B x (2 C + 2) x H x W.
         clean: the images before, B x C x H x W.
         mask: where they were corrupted, B x 1 x H x W.
     """
-    repaired, defect = outputs[:, :-1], outputs[:, -1:]
+    channels = clean.shape[1]
+    repaired, redrawn, _, marked = outputs.split([channels, channels, 1, 1], 1)
     repair = functional.mse_loss(repaired, clean) + EDGES * gms_loss(repaired, clean)
-    return repair + focal_loss(defect, mask)
+    return repair + ssim_loss(redrawn, clean) + focal_loss(marked, mask)
 
 
 def focal_loss(probability: Tensor, mask: Tensor) -> Tensor:
@@ -144,20 +210,30 @@ def focal_loss(probability: Tensor, mask: Tensor) -> Tensor:
     return ((1 - right) ** FOCUS * -right.log()).mean()
 
 
-def defect_map(probability: Tensor) -> Tensor:
-    """The probability of a defect, blurred: B x 1 x H x W to B x H x W.
+def defect_map(unlike: Tensor, marked: Tensor) -> Tensor:
+    """The probability of a defect with `SHARE` of the dissimilarity, blurred.
 
-    A Gaussian of standard deviation `BLUR`; beyond the border the edge pixels are repeated.
+    The judge has learned where artificial defects lie. What cannot be redrawn though it is none of
+    those, such as a large missing piece, is seen by the dissimilarity alone. The blur is a Gaussian
+    of standard deviation `BLUR`; beyond the border the edge pixels are repeated.
+
+    Args:
+        unlike: how unlike the redrawn images are, B x 1 x H x W, as `AEScPlus` gives it.
+        marked: probability of a defect, of the same shape.
+
+    Returns:
+        B x H x W, at least 0.
 
     Example:
-        >>> spot = torch.zeros(1, 1, 64, 64)
+        >>> spot, nothing = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
         >>> spot[..., 32, 32] = 1
-        >>> defect_map(spot)[0, 32, 31:34].round(decimals=2)
+        >>> defect_map(nothing, spot)[0, 32, 31:34].round(decimals=2)
         tensor([0.1000, 0.1600, 0.1000])
     """
-    sigma = BLUR * min(probability.shape[2:])
+    found = marked + SHARE * unlike
+    sigma = BLUR * min(found.shape[2:])
     radius = math.ceil(3 * sigma)
-    offset = torch.arange(-radius, radius + 1, device=probability.device, dtype=probability.dtype)
+    offset = torch.arange(-radius, radius + 1, device=found.device, dtype=found.dtype)
     kernel = torch.softmax(-0.5 * (offset / sigma) ** 2, dim=0).view(1, 1, -1, 1)
-    padded = functional.pad(probability, (radius,) * 4, mode="replicate")
+    padded = functional.pad(found, (radius,) * 4, mode="replicate")
     return functional.conv2d(functional.conv2d(padded, kernel), kernel.mT).squeeze(1)

@@ -33,7 +33,7 @@ from aesc.training.checkpoint import (
 from aesc.training.order import shuffled_batches
 from aesc.training.precision import autocast_type
 from aesc.training.rate import LearningRate
-from aesc.training.settings import Augment, History, TrainingSettings, mse_loss
+from aesc.training.settings import Augment, History, Looks, TrainingSettings, mse_loss
 
 EVERY = 10.0
 """Least seconds between two checkpoints on a card, where an epoch takes less than writing one."""
@@ -46,7 +46,8 @@ class Trainer:
 
     Args:
         model: the network; it is trained in place and moved to ``device``. Its ``config`` says what
-            it was built with. Channels that it gives after those of the image are for the loss.
+            it was built with. Channels that it gives after those of the image are for the loss. If
+            it `Looks`, it is shown the corrupted validation images after each epoch.
         train: N x C x H x W good images in [0, 1], or a stream of them, which trains to the same
             weights.
         validation: M x C x H x W good images that are never trained on. They are corrupted once,
@@ -150,24 +151,23 @@ class Trainer:
                 and the checkpoint is that of a good epoch.
             InputError: the checkpoint cannot be written.
         """
-        settings = self.settings
-        done = len(self.history.loss)
+        done, batches = len(self.history.loss), self.settings.batches
         with tqdm(
-            total=settings.epochs * settings.batches,
-            initial=done * settings.batches,
+            total=self.settings.epochs * batches,
+            initial=done * batches,
             unit="batch",
             disable=not progress,
             mininterval=0.5,
         ) as bar:
-            for _ in range(done, settings.epochs):
+            for _ in range(done, self.settings.epochs):
                 loss = self._epoch(bar)
                 decibels = self._validate()
                 if not (math.isfinite(loss) and math.isfinite(decibels)):
                     self.model.load_state_dict(self.best)
                     raise TrainingError(
                         f"The loss is no longer finite after {len(self.history.loss)} good epochs: "
-                        f"try a learning rate below {settings.learning_rate:g} (the best weights "
-                        "so far are kept)."
+                        f"try a learning rate below {self.settings.learning_rate:g} (the best "
+                        "weights so far are kept)."
                     )
                 self._record(loss, decibels)
                 bar.set_postfix(loss=f"{loss:.5f}", psnr=f"{decibels:.2f} dB")
@@ -235,6 +235,8 @@ class Trainer:
         pairs = zip(self.validation_corrupted.split(size), self.validation.split(size), strict=True)
         for corrupted, clean in pairs:
             values.append(psnr(self._reconstruct(corrupted)[:, : clean.shape[1]], clean))
+        if isinstance(self.model, Looks):
+            self.model.look(self.validation_corrupted)
         return torch.cat(values).mean().item()
 
     def _record(self, loss: float, decibels: float) -> None:
@@ -278,10 +280,7 @@ class Trainer:
     def _identity(
         self, model: nn.Module, train: Tensor | ImageStream, validation: Tensor, seed: int
     ) -> dict[str, Any]:
-        """What must agree for a resume.
-
-        Not the epochs: a finished training may be prolonged, unless they shape the learning rate.
-        """
+        """What must agree for a resume; not the epochs, unless they shape the learning rate."""
         settings = asdict(self.settings)
         if self.settings.decay == "plateau":
             del settings["epochs"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +17,14 @@ DECAYS = ("plateau", "cosine")
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 """Good images, B x C x H x W in [0, 1], and a source of draws to changed ones of that shape."""
+
+
+@runtime_checkable
+class Looks(Protocol):
+    """A network that decides something by images that it is not trained on."""
+
+    def look(self, held_out: Tensor) -> None:
+        """Decide, given N x C x H x W corrupted images; the network is in evaluation mode."""
 
 
 def mse_loss(reconstructions: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
