@@ -18,12 +18,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from aesc.data import Category, load_category
 from aesc.device import resolve_device
 from aesc.experiment import METHODS, Method, ScoringOptions, evaluate, method_trainer
 from aesc.files import whole_file
-from aesc.plus import Lighting
+from aesc.plus import AEScPlus, Lighting
 from aesc.records import format_mean
 from aesc.synthetic import embedded
 from aesc.training import TrainingSettings
@@ -34,6 +35,19 @@ STUDIED = ("cloth", "mesh", "wood", "circuit", "screw", "washer")
 RUNS = ROOT / "runs" / "steps"
 AESC = replace(METHODS["aesc"], channels=3, decay="cosine")
 PLUS = METHODS["aesc_plus"]
+
+
+class WithoutRedrawing(AEScPlus):
+    """AESc+ whose judge is never shown the redrawn image."""
+
+    def __init__(self, channels: int, momentum: float, generator: torch.Generator) -> None:
+        super().__init__(channels, momentum, generator)
+        self.trusted.zero_()
+
+    def look(self, held_out: Tensor) -> None:
+        """Nothing is to be decided."""
+
+
 SCHEDULE = TrainingSettings(epochs=24, batches=35, learning_rate=2e-3, decay="cosine")
 
 
@@ -51,15 +65,19 @@ TRAININGS = (
     Training(AESC, "rich", {"rich corruption": ("residual", "l2")}),
     Training(replace(AESC, augment=Lighting()), "rich", {"changing light": ("residual", "l2")}),
     Training(
-        PLUS,
+        replace(PLUS, build=lambda channels, _, *rest: WithoutRedrawing(channels, *rest)),
         "rich",
         {
-            # No gradient of the second network reaches the first, whose residual is therefore that
-            # of a training with edges in the loss and no second network.
+            # No gradient of the judge reaches the first network, whose residual is therefore that
+            # of a training with edges in the loss and no judge.
             "edges in the loss": ("residual", "l2"),
-            "second network": ("defect", "l2"),
-            "score of the highest pixels": ("defect", "top"),
+            "judge": ("defect", "l2"),
         },
+    ),
+    Training(
+        PLUS,
+        "rich",
+        {"redrawing": ("defect", "l2"), "score of the highest pixels": ("defect", "top")},
     ),
 )
 
