@@ -12,14 +12,12 @@ from PIL import Image
 
 from aesc.detector import RegionOfInterest, Tiling
 from aesc.errors import ExportError, InputError
-from aesc.plus import defect_map
 from aesc.synthetic import CATEGORIES, embedded
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from aesc.export import TOLERANCE, Input, Model, export, write_probes  # noqa: E402
-from aesc.export.maps import _blur  # noqa: E402
 
 
 def parts(folder, count, width=SIDE, height=SIDE):
@@ -124,15 +122,6 @@ def test_tiles_that_would_make_a_file_of_gigabytes_are_refused(tmp_path, monkeyp
     with pytest.raises(InputError, match="150 x 90 pixels in tiles of 64 are too large"):
         export(detector, tmp_path / "x.onnx", images)
     assert not (tmp_path / "x.onnx").exists()
-
-
-@pytest.mark.parametrize("shape", [(64, 64), (80, 64), (70, 131)])
-def test_two_products_are_the_blur_of_the_defect_map(shape):
-    values = torch.rand(1, 1, *shape, generator=torch.Generator().manual_seed(0))
-    rows, columns = (_blur(side, min(shape)) for side in shape)
-    torch.testing.assert_close(
-        rows @ values[0, 0] @ columns.T, defect_map(torch.zeros_like(values), values)[0]
-    )
 
 
 def test_a_region_that_is_no_rectangle(tmp_path):

@@ -15,7 +15,6 @@ from aesc.plus import (
     AEScPlus,
     Lighting,
     defect_map,
-    evidence,
     focal_loss,
     gms_loss,
     gms_map,
@@ -141,18 +140,21 @@ def test_each_network_is_trained_by_its_own_terms():
 
 @pytest.mark.parametrize("trusted", [0.0, 1.0])
 def test_judge_sees_images_both_versions_and_how_they_differ(trusted):
-    image, repaired, redrawn = (images(2, 3, 32, 32, seed=seed) for seed in range(3))
-    unlike = unlikeness(image, redrawn)
-    assert torch.allclose(unlike[:, 0], (1 - ssim_map(image, redrawn)) / 2)
-    seen = evidence(image, repaired, redrawn, unlike, torch.tensor(trusted))
-    parts = seen.split([3, 3, 3, 1, 3, 3, 1, 1], 1)
+    model, image = AEScPlus(generator=generator()).eval(), images(2, 3, 64, 64)
+    model.trusted.fill_(trusted)
+    shown = []
+    model.judge.register_forward_pre_hook(lambda _, given: shown.append(given[0]))
+    with torch.inference_mode():
+        repaired, redrawn, unlike, _ = model(image).split([3, 3, 1, 1], 1)
+    assert torch.allclose(unlike[:, 0], trusted * (1 - ssim_map(image, redrawn)) / 2)
+    parts = shown[0].split([3, 3, 3, 1, 3, 3, 1, 1], 1)
     assert torch.equal(parts[0], image) and torch.equal(parts[1], repaired)
     assert torch.equal(parts[2], (image - repaired).abs())
     assert torch.equal(parts[3][:, 0], 1 - gms_map(image, repaired))
     assert torch.equal(parts[4], trusted * redrawn)
     assert torch.equal(parts[5], trusted * (image - redrawn).abs())
     assert torch.equal(parts[6][:, 0], trusted * (1 - gms_map(image, redrawn)))
-    assert torch.equal(parts[7], trusted * unlike)
+    assert torch.equal(parts[7], unlike)
 
 
 def test_redrawing_that_fails_on_held_out_images_is_not_trusted():
@@ -190,14 +192,17 @@ def test_trainer_shows_the_corrupted_validation_images_to_a_network_that_looks(m
     assert len(shown) == 2 and all(each is trainer.validation_corrupted for each in shown)
 
 
-def test_prepared_network_gives_the_same():
+@pytest.mark.parametrize("trusted", [0.0, 1.0])
+def test_prepared_network_gives_the_same(trusted):
     model = AEScPlus(generator=generator()).train()
     for seed in range(3):  # statistics of the batch norms that are not their initial ones
         model(images(4, 3, 64, 64, seed=seed))
-    model.eval()
+    model.eval().trusted.fill_(trusted)
     batch = images(2, 3, 64, 96, seed=9)
     with torch.inference_mode():
-        assert torch.allclose(model(batch), model.for_inference()(batch), atol=1e-5)
+        expected, found = model(batch), model.for_inference()(batch)
+        expected[:, 3:6] *= trusted  # what is not trusted is not made
+    assert torch.allclose(expected, found, atol=1e-5)
 
 
 def test_defect_map_is_the_blurred_sum_of_both():

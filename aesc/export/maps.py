@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from aesc.baselines.ssim import C1, C2, gaussian_means
+from aesc._bands import band_matrix
+from aesc.baselines.ssim import C1, C2, SIGMA, WINDOW
 from aesc.detector import Detector
 from aesc.errors import InputError
 from aesc.experiment import METHODS
 from aesc.export.graph import Graph
 from aesc.export.network import Shape, add_network
 from aesc.model import AESc
-from aesc.plus import AEScPlus, defect_map
+from aesc.plus import AEScPlus
 from aesc.plus.gradients import SCALES, TINY, C
-from aesc.plus.network import BLUR, SHARE
+from aesc.plus.network import SHARE, blur_of
 from aesc.scoring import top_count
 
 SQUARED_ERROR, PROBABILITY = ("residual", "l2"), ("defect", "top")
@@ -66,22 +65,25 @@ def add_score(graph: Graph, found: str, norm: str, shape: Shape) -> str:
 
 def _add_defect(graph: Graph, model: AEScPlus, images: str, shape: Shape) -> str:
     """The defect map, N x H x W, as `AEScPlus` and `defect_map` give it."""
-    trusted = graph.constant(np.float32(model.trusted.item()))
-    parts = [images]
-    for network in (model.repair, model.redraw):
-        version = add_network(graph, network, images, shape)
+    channels = model.config["channels"]
+
+    def compared(version: str) -> list[str]:
+        """As `aesc.plus.network.compared`."""
         difference = graph.add("Abs", graph.add("Sub", images, version))
-        edges = _add_edges(graph, images, version, shape, model.config["channels"])
-        differs = [version, difference, edges]
-        if network is model.redraw:
-            differs.append(_add_unlike(graph, images, version, shape))
-            differs = [graph.add("Mul", part, trusted) for part in differs]
-        parts += differs
-    seen = graph.add("Concat", *parts, axis=1)  # N x (5 C + 3) x H x W
+        return [version, difference, _add_edges(graph, images, version, shape, channels)]
+
+    first = compared(add_network(graph, model.repair, images, shape))
+    if model.trusted:
+        redrawn = add_network(graph, model.redraw, images, shape)
+        second = [*compared(redrawn), _add_unlike(graph, images, redrawn, shape)]
+    else:
+        nothing = graph.constant(np.float32(0))
+        second = [graph.add("Mul", part, nothing) for part in (*first, first[-1])]
+    seen = graph.add("Concat", images, *first, *second, axis=1)  # N x (5 C + 3) x H x W
     marked = add_network(graph, model.judge, seen, shape)  # N x 1 x H x W
-    share = graph.add("Mul", parts[-1], graph.constant(np.float32(SHARE)))
-    found = graph.add("Add", marked, share)
-    blurred = _along_both(graph, found, *(_blur(side, min(shape)) for side in shape))
+    share = graph.add("Mul", second[-1], graph.constant(np.float32(SHARE)))
+    blur = (band_matrix(side, *blur_of(*shape), "repeated") for side in shape)
+    blurred = _along_both(graph, graph.add("Add", marked, share), *blur)
     return graph.add("Squeeze", blurred, graph.constant(np.array([1])))
 
 
@@ -95,7 +97,9 @@ def _add_unlike(graph: Graph, images: str, version: str, shape: Shape) -> str:
         return graph.add("Add", product(first, first), product(second, second))
 
     def mean(x: str) -> str:
-        return _along_both(graph, x, *(gaussian_means(side) for side in shape))
+        return _along_both(
+            graph, x, *(band_matrix(side, WINDOW, SIGMA, "mirrored") for side in shape)
+        )
 
     half = graph.constant(np.float32(0.5))  # moved around 0, where less is lost to rounding
     x, y = (graph.add("Sub", each, half) for each in (images, version))
@@ -152,18 +156,6 @@ def _along_both(graph: Graph, x: str, rows: torch.Tensor, columns: torch.Tensor)
     """Matrices applied to rows, M x H, and columns, L x W: N x 1 x H x W to N x 1 x M x L."""
     x = graph.add("MatMul", x, graph.constant(columns.numpy().T))
     return graph.add("MatMul", graph.constant(rows.numpy()), x)
-
-
-def _blur(side: int, smaller: int) -> torch.Tensor:
-    """What `defect_map` does along an axis, side x side, in an image of that smaller side."""
-    line = torch.zeros(1, 1, smaller, smaller)
-    line[..., smaller // 2, :] = 1
-    radius = math.ceil(3 * BLUR * smaller)
-    middle = slice(smaller // 2 - radius, smaller // 2 + radius + 1)
-    kernel = defect_map(torch.zeros_like(line), line)[0, middle, 0]
-    sources = torch.arange(side).unsqueeze(1) + torch.arange(-radius, radius + 1)
-    sources = sources.clamp(0, side - 1)  # beyond the border the edge is repeated
-    return torch.zeros(side, side).scatter_add_(1, sources, kernel.expand(side, -1))
 
 
 def _growth(side: int, scale: int) -> torch.Tensor:

@@ -14,7 +14,6 @@ from aesc.plus.lighting import Lighting
 from aesc.plus.network import (
     AEScPlus,
     defect_map,
-    evidence,
     focal_loss,
     repair_and_mark_loss,
     unlikeness,
@@ -24,7 +23,6 @@ __all__ = [
     "AEScPlus",
     "Lighting",
     "defect_map",
-    "evidence",
     "focal_loss",
     "gms_loss",
     "gms_map",

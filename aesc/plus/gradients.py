@@ -37,12 +37,17 @@ def gradient_magnitude(images: Tensor) -> Tensor:
         >>> gradient_magnitude(step)[0, 0, 1]
         tensor([1.0000e-06, 1.0000e+00, 1.0000e+00, 1.0000e-06])
     """
+    return _squared(images).sqrt()
+
+
+def _squared(images: Tensor) -> Tensor:
+    """Square of `gradient_magnitude`, same shape."""
     x = functional.pad(images, (1, 1, 1, 1), mode="replicate")  # B x C x (H + 2) x (W + 2)
     rows = x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]  # B x C x H x (W + 2)
     columns = x[..., :-2] + x[..., 1:-1] + x[..., 2:]  # B x C x (H + 2) x W
-    right = (rows[..., 2:] - rows[..., :-2]) / 3  # B x C x H x W
-    down = (columns[..., 2:, :] - columns[..., :-2, :]) / 3
-    return (right.square() + down.square() + TINY).sqrt()
+    right = rows[..., 2:] - rows[..., :-2]  # B x C x H x W
+    down = columns[..., 2:, :] - columns[..., :-2, :]
+    return (right.square() + down.square()) / 9 + TINY
 
 
 def gms_map(first: Tensor, second: Tensor, scales: int = SCALES) -> Tensor:
@@ -69,17 +74,31 @@ def gms_map(first: Tensor, second: Tensor, scales: int = SCALES) -> Tensor:
     """
     image_batch(first, name="first", smallest=2 ** (whole("scales", scales) - 1))
     same_shape(second, first, ("second", "first"))
-    total = torch.zeros_like(first[:, 0])  # B x H x W
-    for scale in range(scales):
-        if scale:
-            first, second = (functional.avg_pool2d(x, 2) for x in (first, second))
-        one, other = gradient_magnitude(first), gradient_magnitude(second)
-        similarity = (2 * one * other + C) / (one.square() + other.square() + C)
-        similarity = similarity.mean(1, keepdim=True)  # B x 1 x H / 2**scale x W / 2**scale
-        if scale:
-            similarity = functional.interpolate(similarity, total.shape[1:], mode="bilinear")
-        total = total + similarity.squeeze(1)
-    return total / scales
+    return similarity(squared_gradients(first, scales), squared_gradients(second, scales))
+
+
+def squared_gradients(images: Tensor, scales: int = SCALES) -> list[Tensor]:
+    """Squares of `gradient_magnitude` at each scale, B x C x H / 2**scale x W / 2**scale."""
+    squares = [_squared(images)]
+    for _ in range(1, scales):
+        images = functional.avg_pool2d(images, 2)
+        squares.append(_squared(images))
+    return squares
+
+
+def similarity(first: list[Tensor], second: list[Tensor]) -> Tensor:
+    """As `gms_map`, from the `squared_gradients` of both: of one image and several versions, those
+    of the image need not be computed again.
+    """
+    total = torch.zeros_like(first[0][:, 0])  # B x H x W
+    for one, other in zip(first, second, strict=True):
+        # The product of two lengths is the root of that of their squares: one root instead of two.
+        alike = (2 * (one * other).sqrt() + C) / (one + other + C)
+        alike = alike.mean(1, keepdim=True)  # B x 1 x H / 2**scale x W / 2**scale
+        if alike.shape[2:] != total.shape[1:]:
+            alike = functional.interpolate(alike, total.shape[1:], mode="bilinear")
+        total = total + alike.squeeze(1)
+    return total / len(first)
 
 
 def gms_loss(first: Tensor, second: Tensor) -> Tensor:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aesc._bands import gaussian_means
 from aesc.baselines.ssim import ssim_loss, ssim_map
 from aesc.model import AE, AESc
-from aesc.plus.gradients import gms_loss, gms_map
+from aesc.plus.gradients import gms_loss, similarity, squared_gradients
 
 EDGES = 0.05
 """Weight of `gms_loss` beside the squared error of the repair."""
@@ -101,10 +102,16 @@ class AEScPlus(nn.Module):
         Raises:
             InputError: another number of channels, or a side below 64.
         """
-        outputs, unlike = _asked(self, images)
+        repaired, redrawn = self.repair(images), self.redraw(images)  # B x C x H x W
+        unlike = unlikeness(images, redrawn.detach())  # B x 1 x H x W
         if self.training:
             self.seen.lerp_(unlike.mean(), MEMORY)
-        return outputs
+        edges = squared_gradients(images)
+        second = [*compared(images, edges, redrawn.detach()), unlike]
+        second = [self.trusted * part for part in second]
+        first = compared(images, edges, repaired.detach())
+        marked = self.judge(torch.cat([images, *first, *second], 1))  # B x 1 x H x W
+        return torch.cat([repaired, redrawn, self.trusted * unlike, marked], 1)
 
     @torch.no_grad()
     def look(self, held_out: Tensor) -> None:
@@ -117,33 +124,32 @@ class AEScPlus(nn.Module):
         self.trusted.fill_(torch.cat(unlike).mean() <= LEARNED_BY_HEART * self.seen)
 
     def for_inference(self) -> nn.Module:
-        """The same network as in evaluation mode, to rounding, and faster; not for training."""
+        """The same network as in evaluation mode, to rounding, and faster; not for training.
+
+        Where redrawn images are not trusted it makes none, and gives zeros for them.
+        """
         return _Prepared(self)
 
 
 class _Prepared(nn.Module):
     """What `AEScPlus.for_inference` returns."""
 
-    trusted: Tensor
-
     def __init__(self, model: AEScPlus) -> None:
         super().__init__()
-        self.repair, self.redraw, self.judge = (
-            part.for_inference() for part in (model.repair, model.redraw, model.judge)
-        )
-        self.register_buffer("trusted", model.trusted.clone())
+        self.repair, self.judge = model.repair.for_inference(), model.judge.for_inference()
+        self.redraw = model.redraw.for_inference() if model.trusted else None
 
     def forward(self, images: Tensor) -> Tensor:
-        return _asked(self, images)[0]
-
-
-def _asked(networks: AEScPlus | _Prepared, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What the three give, as `AEScPlus.forward` has it, and how unlike the redrawn images are."""
-    repaired, redrawn = networks.repair(images), networks.redraw(images)  # B x C x H x W
-    unlike = unlikeness(images, redrawn.detach())  # B x 1 x H x W
-    seen = evidence(images, repaired.detach(), redrawn.detach(), unlike, networks.trusted)
-    marked = networks.judge(seen)  # B x 1 x H x W
-    return torch.cat([repaired, redrawn, networks.trusted * unlike, marked], 1), unlike
+        batch, channels, *sides = images.shape
+        repaired = self.repair(images)  # B x C x H x W
+        edges = squared_gradients(images)
+        second = [images.new_zeros(batch, n, *sides) for n in (channels, channels, 1, 1)]
+        if self.redraw is not None:
+            redrawn = self.redraw(images)
+            second = [*compared(images, edges, redrawn), unlikeness(images, redrawn)]
+        first = compared(images, edges, repaired)
+        marked = self.judge(torch.cat([images, *first, *second], 1))  # B x 1 x H x W
+        return torch.cat([repaired, second[0], second[-1], marked], 1)
 
 
 def unlikeness(images: Tensor, redrawn: Tensor) -> Tensor:
@@ -151,27 +157,21 @@ def unlikeness(images: Tensor, redrawn: Tensor) -> Tensor:
     return (1 - ssim_map(images, redrawn.to(images.dtype))).unsqueeze(1) / 2
 
 
-def evidence(
-    images: Tensor, repaired: Tensor, redrawn: Tensor, unlike: Tensor, trusted: Tensor
-) -> Tensor:
-    """What the judge sees: images, both versions of them, and how each differs from its image.
+def compared(images: Tensor, edges: list[Tensor], version: Tensor) -> list[Tensor]:
+    """What the judge sees of a version of images, repaired or redrawn.
 
     Args:
         images: B x C x H x W in [0, 1].
-        repaired: of the same shape.
-        redrawn: of the same shape.
-        unlike: `unlikeness` of the redrawn images, B x 1 x H x W.
-        trusted: 1, or 0 to show zeros instead of the redrawn images and what follows from them.
+        edges: their `squared_gradients`.
+        version: of the shape of the images.
 
     Returns:
-        B x (5 C + 3) x H x W in [0, 1].
+        The version, its absolute difference from the images, each B x C x H x W, and one minus
+        `gms_map`, B x 1 x H x W.
     """
-    parts = [images]
-    for version, weight in ((repaired, 1.0), (redrawn, trusted)):
-        version = version.to(images.dtype)
-        edges = 1 - gms_map(images, version).unsqueeze(1)  # B x 1 x H x W
-        parts += [weight * part for part in (version, (images - version).abs(), edges)]
-    return torch.cat([*parts, trusted * unlike], 1)
+    version = version.to(images.dtype)  # under autocast
+    alike = similarity(edges, squared_gradients(version)).unsqueeze(1)
+    return [version, (images - version).abs(), 1 - alike]
 
 
 def repair_and_mark_loss(outputs: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
@@ -230,10 +230,11 @@ def defect_map(unlike: Tensor, marked: Tensor) -> Tensor:
         >>> defect_map(nothing, spot)[0, 32, 31:34].round(decimals=2)
         tensor([0.1000, 0.1600, 0.1000])
     """
-    found = marked + SHARE * unlike
-    sigma = BLUR * min(found.shape[2:])
-    radius = math.ceil(3 * sigma)
-    offset = torch.arange(-radius, radius + 1, device=found.device, dtype=found.dtype)
-    kernel = torch.softmax(-0.5 * (offset / sigma) ** 2, dim=0).view(1, 1, -1, 1)
-    padded = functional.pad(found, (radius,) * 4, mode="replicate")
-    return functional.conv2d(functional.conv2d(padded, kernel), kernel.mT).squeeze(1)
+    found = (marked + SHARE * unlike).squeeze(1)
+    return gaussian_means(found, *blur_of(*found.shape[1:]), "repeated")
+
+
+def blur_of(*sides: int) -> tuple[int, float]:
+    """Side of the window and standard deviation of the blur of a defect map, in pixels."""
+    sigma = BLUR * min(sides)
+    return 2 * math.ceil(3 * sigma) + 1, sigma

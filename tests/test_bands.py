@@ -1,0 +1,33 @@
+"""Gaussian means against scipy's."""
+
+import numpy as np
+import pytest
+import torch
+from random_images import noise
+from scipy.ndimage import gaussian_filter
+
+from aesc._bands import band_matrix, gaussian_means
+
+MODES = {"mirrored": "reflect", "repeated": "nearest"}
+"""The names of scipy."""
+
+
+@pytest.mark.parametrize("border", MODES)
+@pytest.mark.parametrize("shape", [(20, 20), (64, 64), (70, 131), (33, 90)])
+@pytest.mark.parametrize(("radius", "sigma"), [(5, 1.5), (12, 4.0), (2, 1.0)])
+def test_means_are_those_of_scipy(border, shape, radius, sigma):
+    x = noise(2, 3, *shape, dtype=torch.float64)
+    expected = gaussian_filter(x.numpy(), sigma, mode=MODES[border], radius=radius, axes=(-2, -1))
+    found = gaussian_means(x, 2 * radius + 1, sigma, border)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_means_are_products_with_the_band_matrix():
+    x = noise(1, 1, 70, 40)
+    down, along = (band_matrix(side, 11, 1.5, "mirrored") for side in (70, 40))
+    torch.testing.assert_close(gaussian_means(x, 11, 1.5, "mirrored"), down @ x @ along.T)
+
+
+def test_means_are_differentiable():
+    x = noise(1, 2, 12, 40, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: gaussian_means(x, 5, 1.0, "mirrored"), x)
