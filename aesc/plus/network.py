@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from aesc._bands import gaussian_means
 from aesc.baselines.ssim import ssim_loss, ssim_map
+from aesc.metrics import auroc
 from aesc.model import AE, AESc
 from aesc.plus.gradients import gms_loss, similarity, squared_gradients
 
@@ -23,15 +24,16 @@ WIDTH = 8
 """Feature maps of the first level of the second and third network, half those of AESc: each takes
 about a third of its time."""
 
-LEARNED_BY_HEART = 1.25
-"""How much worse the second network may redraw held-out good images than those of the training, as
-a ratio of their dissimilarities, before it is no longer asked."""
+TELLING = 0.65
+"""AUROC from which on the dissimilarity tells corrupted pixels of held-out images from others well
+enough to be asked."""
+
+OTHERWISE = 4
+"""One training image of so many is judged as if the redrawing were trusted though it is not, or the
+other way round, so that the judge is prepared when that changes."""
 
 SHARE = 0.25
 """Weight of the dissimilarity beside the probability in the defect map."""
-
-MEMORY = 0.02
-"""Weight of a batch in the running mean of the dissimilarity."""
 
 BLUR = 1 / 64
 """Standard deviation of the blur of the defect map, as a fraction of the smaller image side."""
@@ -46,10 +48,10 @@ class AEScPlus(nn.Module):
     the probability of a defect at each pixel. No gradient flows from it into the other two, which
     would otherwise learn to leave traces.
 
-    A redrawing can be learned by heart: the network then knows the training images and no others,
-    and the judge would learn to trust what fails on new ones. So `look` compares it on held-out
-    good images; where they are redrawn much worse, as many textures are, the judge is shown zeros
-    instead.
+    Some parts cannot be redrawn: a fine texture is lost as well, or training images are learned by
+    heart and new ones fail. The dissimilarity then says nothing about defects. So `look` asks how
+    well it tells where held-out good images were corrupted; unless it does, the judge is shown
+    zeros instead.
 
     Source of the idea: DRAEM (Zavrtanik, Kristan & Skocaj, ICCV 2021), whose two networks have 97
     million weights; its first has no skips and is trained by SSIM. That both kinds of autoencoder
@@ -70,7 +72,6 @@ class AEScPlus(nn.Module):
         torch.Size([2, 8, 64, 64])
     """
 
-    seen: Tensor
     trusted: Tensor
 
     def __init__(
@@ -85,8 +86,7 @@ class AEScPlus(nn.Module):
         self.judge = AESc(
             5 * channels + 3, width=WIDTH, momentum=momentum, outputs=1, generator=generator
         )
-        self.register_buffer("seen", torch.ones(()))  # running mean of the dissimilarity
-        self.register_buffer("trusted", torch.ones(()))  # 0 or 1
+        self.register_buffer("trusted", torch.zeros(()))  # 0 or 1
         self.config = {"channels": channels}
 
     def forward(self, images: Tensor) -> Tensor:
@@ -104,24 +104,31 @@ class AEScPlus(nn.Module):
         """
         repaired, redrawn = self.repair(images), self.redraw(images)  # B x C x H x W
         unlike = unlikeness(images, redrawn.detach())  # B x 1 x H x W
-        if self.training:
-            self.seen.lerp_(unlike.mean(), MEMORY)
-        edges = squared_gradients(images)
+        edges, shown = squared_gradients(images), self.shown(len(images))
         second = [*compared(images, edges, redrawn.detach()), unlike]
-        second = [self.trusted * part for part in second]
+        second = [shown * part for part in second]
         first = compared(images, edges, repaired.detach())
         marked = self.judge(torch.cat([images, *first, *second], 1))  # B x 1 x H x W
         return torch.cat([repaired, redrawn, self.trusted * unlike, marked], 1)
 
+    def shown(self, batch: int) -> Tensor:
+        """For each image, B x 1 x 1 x 1, 1 where the judge is shown how it was redrawn, or 0."""
+        trusted = self.trusted.expand(batch, 1, 1, 1)
+        if not self.training:
+            return trusted
+        otherwise = torch.arange(batch, device=trusted.device) % OTHERWISE == 0
+        return torch.where(otherwise.view(-1, 1, 1, 1), 1 - trusted, trusted)
+
     @torch.no_grad()
-    def look(self, held_out: Tensor) -> None:
+    def look(self, corrupted: Tensor, mask: Tensor) -> None:
         """Decide whether the redrawing is to be trusted.
 
         Args:
-            held_out: N x C x H x W corrupted images that the network is not trained on.
+            corrupted: N x C x H x W images that the network is not trained on.
+            mask: booleans, N x 1 x H x W, where they are corrupted.
         """
-        unlike = [unlikeness(x, self.redraw(x)).mean((1, 2, 3)) for x in held_out.split(16)]
-        self.trusted.fill_(torch.cat(unlike).mean() <= LEARNED_BY_HEART * self.seen)
+        unlike = torch.cat([unlikeness(x, self.redraw(x)) for x in corrupted.split(16)])
+        self.trusted.fill_(float(auroc(unlike.cpu(), mask.cpu()) >= TELLING))
 
     def for_inference(self) -> nn.Module:
         """The same network as in evaluation mode, to rounding, and faster; not for training.

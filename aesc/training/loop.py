@@ -116,7 +116,8 @@ class Trainer:
         self.batches_at = batches_of(train, self.device)
         self.validation = validation.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
-        self.validation_corrupted, _ = corruption(self.validation, self.generator)
+        held_out = corruption(self.validation, self.generator)
+        self.validation_corrupted, self.validation_mask = held_out
         on_cuda = self.device.type == "cuda"
         self.optimizer = torch.optim.Adam(
             model.parameters(),
@@ -236,7 +237,7 @@ class Trainer:
         for corrupted, clean in pairs:
             values.append(psnr(self._reconstruct(corrupted)[:, : clean.shape[1]], clean))
         if isinstance(self.model, Looks):
-            self.model.look(self.validation_corrupted)
+            self.model.look(self.validation_corrupted, self.validation_mask)
         return torch.cat(values).mean().item()
 
     def _record(self, loss: float, decibels: float) -> None:

@@ -23,8 +23,10 @@ Augment = Callable[[Tensor, torch.Generator], Tensor]
 class Looks(Protocol):
     """A network that decides something by images that it is not trained on."""
 
-    def look(self, held_out: Tensor) -> None:
-        """Decide, given N x C x H x W corrupted images; the network is in evaluation mode."""
+    def look(self, corrupted: Tensor, mask: Tensor) -> None:
+        """Decide, given N x C x H x W corrupted images and where they are, N x 1 x H x W; the
+        network is in evaluation mode.
+        """
 
 
 def mse_loss(reconstructions: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
