@@ -9,26 +9,32 @@ STRIP = 32
 """Rows of a band matrix that are multiplied at a time, on a CPU."""
 
 
-def gaussian_means(x: Tensor, window: int, sigma: float, border: str) -> Tensor:
+def gaussian_means(*images: Tensor, window: int, sigma: float, border: str) -> tuple[Tensor, ...]:
     """Means around each pixel of the last two axes, weighted by a Gaussian; differentiable.
 
     By products of matrices, not by convolutions of one channel: several times faster on a CPU, and
     on a GPU not rounded to TensorFloat-32, which cuDNN does to convolutions by default.
 
     Args:
-        x: images or maps, ... x H x W.
+        images: images or maps, ... x H x W each, of one type and device and the same last two axes.
         window: side of the Gaussian window in pixels, odd.
         sigma: standard deviation of the Gaussian, in pixels.
         border: what lies beyond the border, as `band_matrix` has it.
 
     Returns:
-        The same shape.
+        The means of each, in its shape.
     """
-    height, width = x.shape[-2:]
-    rows = _strips(band_matrix(width, window, sigma, border, x))
-    columns = rows if height == width else _strips(band_matrix(height, window, sigma, border, x))
-    x = torch.cat([weights @ x[..., near, :] for near, weights in columns], -2)
-    return torch.cat([x[..., near] @ weights.T for near, weights in rows], -1)
+    columns, rows = (
+        _strips(band_matrix(side, window, sigma, border, images[0]))
+        for side in images[0].shape[-2:]
+    )
+
+    def means(x: Tensor) -> Tensor:
+        x = torch.cat([weights @ x[..., near, :] for near, weights in columns], -2)
+        return torch.cat([x[..., near] @ weights.T for near, weights in rows], -1)
+
+    # One by one: together they are slower, being too large for the cache.
+    return tuple(means(x) for x in images)
 
 
 def band_matrix(

@@ -56,9 +56,8 @@ def ssim_map(first: Tensor, second: Tensor, window: int = WINDOW, sigma: float =
     with torch.autocast(first.device.type, enabled=False):
         # Moved around 0: covariances stay, and lose less to rounding.
         x, y = first.to(dtype) - 0.5, second.to(dtype) - 0.5
-        # One by one, each B x C x H x W: together they are slower, being too large for the cache.
-        mean_x, mean_y, squares, product = (
-            gaussian_means(z, window, sigma, "mirrored") for z in (x, y, x * x + y * y, x * y)
+        mean_x, mean_y, squares, product = gaussian_means(  # each B x C x H x W
+            x, y, x * x + y * y, x * y, window=window, sigma=sigma, border="mirrored"
         )
         products, squares_of_means = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
         covariance, variances = product - products, squares - squares_of_means

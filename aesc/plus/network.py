@@ -238,7 +238,8 @@ def defect_map(unlike: Tensor, marked: Tensor) -> Tensor:
         tensor([0.1000, 0.1600, 0.1000])
     """
     found = (marked + SHARE * unlike).squeeze(1)
-    return gaussian_means(found, *blur_of(*found.shape[1:]), "repeated")
+    window, sigma = blur_of(*found.shape[1:])
+    return gaussian_means(found, window=window, sigma=sigma, border="repeated")[0]
 
 
 def blur_of(*sides: int) -> tuple[int, float]:
