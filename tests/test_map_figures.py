@@ -30,6 +30,8 @@ PANELS = {
     level: {"residual": RNG.random(15), "uncertainty": RNG.random(15)}
     for level in ("images", "pixels")
 }
+STEPS = ["as published", "rich corruption", "edges in the loss", "score of the highest pixels"]
+GAINS = {"image AUROC": [0.9, 0.85, 0.88, 0.95], "AUPRO": [0.4, 0.5, 0.8, 0.8]}
 FIGURES: dict[str, Callable[[], Figure]] = {
     "overlays": lambda: plots.overlays(IMAGES, MAPS, VMAX, MASKS, TITLES),
     "overlays of one map in colour": lambda: plots.overlays(
@@ -40,6 +42,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         ["good"],
     ),
     "dumbbells": lambda: plots.dumbbells(NAMES, PANELS, "AUROC", reference=0.5),
+    "waterfall": lambda: plots.waterfall(STEPS, GAINS, "mean of six categories"),
     "dumbbells of one row": lambda: plots.dumbbells(["a"], {"images": {"residual": [0.7]}}, "AUC"),
 }
 
@@ -101,6 +104,25 @@ def test_dumbbells_leave_a_gap_where_a_number_is_missing() -> None:
     assert third.size == 0
 
 
+def test_a_waterfall_has_a_bar_from_each_step_to_the_next_and_one_scale() -> None:
+    figure = plots.waterfall(STEPS, GAINS, "mean")
+    for axes, values in zip(figure.axes, GAINS.values(), strict=True):
+        (start,) = axes.lines
+        assert (start.get_xdata()[0], start.get_ydata()[0]) == (values[0], 0)
+        before = values[0]
+        for place, (bar, value) in enumerate(zip(axes.patches, values[1:], strict=True), start=1):
+            assert bar.get_x() == before
+            assert bar.get_x() + bar.get_width() == pytest.approx(value)
+            assert bar.get_y() < place < bar.get_y() + bar.get_height()
+            before = value
+        assert axes.get_ylim()[0] > axes.get_ylim()[1], "the first step is at the top"
+    image, aupro = figure.axes
+    assert [text.get_text() for text in image.texts] == ["0.90", "-0.05", "+0.03", "+0.07"]
+    loss, gain, _ = (bar.get_facecolor() for bar in image.patches)
+    assert loss != gain
+    assert np.ptp(image.get_xlim()) == pytest.approx(np.ptp(aupro.get_xlim()))
+
+
 @pytest.mark.parametrize(
     ("draw", "named"),
     [
@@ -114,6 +136,10 @@ def test_dumbbells_leave_a_gap_where_a_number_is_missing() -> None:
         (lambda: plots.dumbbells([], {"images": {"residual": []}}, "AUROC"), "one at least"),
         (lambda: plots.dumbbells(["a"], {"images": {"residual": [1, 2]}}, "AUROC"), "1 numbers"),
         (lambda: plots.dumbbells(["a"], {"x": {"r": [1]}, "y": {"u": [1]}}, "AUROC"), "same"),
+        (lambda: plots.waterfall(["a", "b"], {}, "AUROC"), "two steps"),
+        (lambda: plots.waterfall(["a"], {"x": [0.5]}, "AUROC"), "two steps"),
+        (lambda: plots.waterfall(["a", "b"], {"x": [0.5]}, "AUROC"), "each step"),
+        (lambda: plots.waterfall(["a", "b"], {"x": [0.5, math.nan]}, "AUROC"), "each step"),
         (lambda: plots.dumbbells(["a"], {"x": {k: [1] for k in "abcd"}}, "AUROC"), "three"),
     ],
 )

@@ -24,6 +24,7 @@ from aesc.plots.overlays import overlays
 from aesc.plots.pixels import pixel_histograms
 from aesc.plots.ranked import named_points, ranked_cells
 from aesc.plots.training import learning_curves
+from aesc.plots.waterfall import waterfall
 
 __all__ = [
     "Outline",
@@ -47,4 +48,5 @@ __all__ = [
     "pixel_histograms",
     "ranked_cells",
     "style",
+    "waterfall",
 ]
