@@ -34,6 +34,7 @@ SIZE, SEED = 64, 0
 STUDIED = ("cloth", "mesh", "wood", "circuit", "screw", "washer")
 RUNS = ROOT / "runs" / "steps"
 AESC = replace(METHODS["aesc"], channels=3, decay="cosine")
+LIT = replace(AESC, varied=lambda _: (Lighting(),))
 PLUS = METHODS["aesc_plus"]
 
 
@@ -63,7 +64,8 @@ class Training:
 TRAININGS = (
     Training(AESC, "stain", {"AESc in colour": ("residual", "l2")}),
     Training(AESC, "rich", {"rich corruption": ("residual", "l2")}),
-    Training(replace(AESC, augment=Lighting()), "rich", {"changing light": ("residual", "l2")}),
+    Training(LIT, "rich", {"changing light": ("residual", "l2")}),
+    Training(replace(AESC, varied=PLUS.varied), "rich", {"turns and shifts": ("residual", "l2")}),
     Training(
         replace(PLUS, build=lambda channels, _, *rest: WithoutRedrawing(channels, *rest)),
         "rich",

@@ -24,7 +24,7 @@ from aesc.data import ImageStream
 from aesc.errors import InputError
 from aesc.model import AE, AESc
 from aesc.noise import CORRUPTIONS, Corruption, Rich
-from aesc.plus import AEScPlus, Lighting, defect_map
+from aesc.plus import AEScPlus, Lighting, Poses, defect_map, free_turns
 from aesc.scoring import (
     AnomalyMaps,
     Compared,
@@ -64,6 +64,10 @@ Learn = Callable[[nn.Module, Tensor | ImageStream, torch.device], dict[str, Tens
 """A trained network, the images that it was trained on and a device to what scoring must know of
 those images, by name; kept with the weights."""
 
+Varied = Callable[[Tensor | ImageStream], tuple[Augment, ...]]
+"""The images that a network is trained on to what changes them, in this order, before they are
+corrupted."""
+
 Comparison = Callable[
     [nn.Module, Mapping[str, Tensor], ScoringOptions], Callable[[Tensor], Compared]
 ]
@@ -73,6 +77,10 @@ to its reconstruction and its anomaly maps."""
 
 def _nothing(*_: object) -> dict[str, Tensor]:
     return {}
+
+
+def _unchanged(_: object) -> tuple[()]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,8 @@ class Method:
         norm: how a map becomes the image score, one of `aesc.scoring.SCORES`.
         kind: name of the map that a detector scores.
         decay: how the learning rate falls, one of `aesc.training.DECAYS`.
-        augment: what changes the good images in training, before they are corrupted.
+        varied: function that makes, from the training images, what changes them before they are
+            corrupted.
         square: whether the network takes square images alone.
         learn: function that takes from the training images what scoring needs besides the network.
 
@@ -109,7 +118,7 @@ class Method:
     norm: str = "l2"
     kind: str = "residual"
     decay: str = "plateau"
-    augment: Augment | None = None
+    varied: Varied = _unchanged
     square: bool = False
     learn: Learn = _nothing
 
@@ -236,6 +245,10 @@ def _restoration_maps(
     return compare
 
 
+def _in_pose_and_light(good: Tensor | ImageStream) -> tuple[Augment, ...]:
+    return Poses(free_turns(good)), Lighting()
+
+
 def _defect(
     model: nn.Module, _: Mapping[str, Tensor], options: ScoringOptions
 ) -> Callable[[Tensor], Compared]:
@@ -314,7 +327,7 @@ METHODS: dict[str, Method] = {
         norm="top",
         kind="defect",
         decay="cosine",
-        augment=Lighting(),
+        varied=_in_pose_and_light,
     ),
 }
 """By the name used in configurations and records.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,20 +11,7 @@ from aesc.data import ImageStream
 from aesc.experiment.losses import LOSSES
 from aesc.experiment.methods import Method
 from aesc.tiling import RandomCrop
-from aesc.training import Augment, Trainer, TrainingSettings
-
-
-@dataclass(frozen=True)
-class CropFirst:
-    """A crop, and then what a method itself changes about good images."""
-
-    crop: RandomCrop
-    then: Augment | None
-
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """B x C x H x W to B x C x S x S."""
-        images = self.crop(images, generator)
-        return images if self.then is None else self.then(images, generator)
+from aesc.training import InTurn, Trainer, TrainingSettings
 
 
 def method_trainer(
@@ -59,11 +45,11 @@ def method_trainer(
     Raises:
         InputError: as `aesc.training.Trainer`.
     """
-    augment = method.augment
+    changes = method.varied(train)
     if tile:
         top, left = ((side - tile) // 2 for side in validation.shape[2:])
         validation = validation[..., top : top + tile, left : left + tile].contiguous()
-        augment = CropFirst(RandomCrop(tile), method.augment)
+        changes = (RandomCrop(tile), *changes)
     return Trainer(
         model,
         train,
@@ -72,7 +58,7 @@ def method_trainer(
         settings,
         seed=seed,
         loss=LOSSES[method.loss],
-        augment=augment,
+        augment=InTurn(changes) if changes else None,
         device=device,
         checkpoint=checkpoint,
     )

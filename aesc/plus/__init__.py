@@ -1,4 +1,4 @@
-"""AESc+, past the paper: three networks, richer corruptions, changing light, a mask.
+"""AESc+, past the paper: three networks, richer corruptions, changing light and poses, a mask.
 
 Example:
     >>> import torch
@@ -18,12 +18,16 @@ from aesc.plus.network import (
     repair_and_mark_loss,
     unlikeness,
 )
+from aesc.plus.poses import TURNS, Poses, free_turns
 
 __all__ = [
+    "TURNS",
     "AEScPlus",
     "Lighting",
+    "Poses",
     "defect_map",
     "focal_loss",
+    "free_turns",
     "gms_loss",
     "gms_map",
     "gradient_magnitude",

@@ -2,7 +2,7 @@
 
 from aesc.training.checkpoint import Checkpoint, DamagedFileError, load_tensors, save_tensors
 from aesc.training.loop import Trainer
-from aesc.training.settings import DECAYS, Augment, History, TrainingSettings
+from aesc.training.settings import DECAYS, Augment, History, InTurn, TrainingSettings
 
 __all__ = [
     "DECAYS",
@@ -10,6 +10,7 @@ __all__ = [
     "Checkpoint",
     "DamagedFileError",
     "History",
+    "InTurn",
     "Trainer",
     "TrainingSettings",
     "load_tensors",

@@ -19,6 +19,19 @@ Augment = Callable[[Tensor, torch.Generator], Tensor]
 """Good images, B x C x H x W in [0, 1], and a source of draws to changed ones of that shape."""
 
 
+@dataclass(frozen=True)
+class InTurn:
+    """Several changes of good images, one after another."""
+
+    changes: tuple[Augment, ...]
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """B x C x H x W good images, as the last of the changes gives them."""
+        for change in self.changes:
+            images = change(images, generator)
+        return images
+
+
 @runtime_checkable
 class Looks(Protocol):
     """A network that decides something by images that it is not trained on."""

@@ -1,0 +1,141 @@
+"""Good parts in other poses: the turns, the shifts, and which turns make no difference."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from random_images import generator
+from torch import Tensor
+
+from aesc.data import ImageStream
+from aesc.errors import InputError
+from aesc.experiment import METHODS, method_trainer
+from aesc.model import AESc
+from aesc.plus import TURNS, Lighting, Poses, free_turns
+from aesc.synthetic import embedded
+from aesc.training import InTurn, TrainingSettings
+
+
+def quarter(images: Tensor, times: int) -> Tensor:
+    """Turned by quarters, as NumPy has it, counter-clockwise."""
+    return torch.from_numpy(np.rot90(images.numpy(), times, (2, 3)).copy())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("as it is", lambda x: x),
+        ("left to right", lambda x: x.flip(3)),
+        ("top to bottom", lambda x: x.flip(2)),
+        ("half a turn", lambda x: quarter(x, 2)),
+        ("transposed", lambda x: x.transpose(2, 3)),
+        ("a quarter to the right", lambda x: quarter(x, -1)),
+        ("a quarter to the left", lambda x: quarter(x, 1)),
+        ("transposed the other way", lambda x: quarter(x.transpose(2, 3), 2)),
+    ],
+)
+def test_every_turn_is_what_its_name_says(name, expected):
+    images = torch.rand(3, 2, 8, 8, generator=generator())
+    assert torch.equal(Poses((name,), shift=0.0)(images, generator()), expected(images))
+
+
+def test_all_turns_are_drawn_about_as_often_one_for_each_image():
+    corner = torch.zeros(800, 1, 4, 4)
+    corner[:, :, 0, 1] = 1  # lies elsewhere after every turn
+    drawn = Poses(tuple(TURNS), shift=0.0)(corner, generator())
+    places, counts = torch.unique(drawn.flatten(1).argmax(1), return_counts=True)
+    assert len(places) == len(TURNS)
+    assert counts.min() > 60  # of 100 expected
+    some = Poses(("as it is", "half a turn"), shift=0.0)(corner, generator())
+    assert set(some.flatten(1).argmax(1).tolist()) == {1, 14}
+
+
+def test_shifts_move_whole_pixels_up_to_their_share_and_mirror_at_the_border():
+    images = torch.rand(200, 3, 16, 32, generator=generator())
+    moved = Poses(shift=1 / 8)(images, generator())
+    found = set()
+    for image, other in zip(images.numpy(), moved.numpy(), strict=True):
+        wide = np.pad(image, ((0, 0), (2, 2), (4, 4)), mode="reflect")
+        windows = np.lib.stride_tricks.sliding_window_view(wide, (16, 32), axis=(1, 2))
+        same = (windows == other[:, None, None]).all((0, 3, 4))
+        assert same.sum() == 1
+        found.add(tuple(np.argwhere(same)[0]))
+    assert {row for row, _ in found} == set(range(5))
+    assert {column for _, column in found} == set(range(9))
+
+
+def test_a_seed_gives_the_same_poses_and_images_stay_as_they_were():
+    images = torch.rand(4, 1, 16, 16, generator=generator())
+    before = images.clone()
+    poses = Poses(tuple(TURNS))
+    assert torch.equal(poses(images, generator(1)), poses(images, generator(1)))
+    assert not torch.equal(poses(images, generator(1)), poses(images, generator(2)))
+    assert torch.equal(images, before)
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: Poses(shift=0.7), "shift"),
+        (lambda: Poses(()), "turns"),
+        (lambda: Poses(("as it is", "inside out")), "inside out"),
+    ],
+)
+def test_bad_input_is_refused(call, named):
+    with pytest.raises(InputError, match=named):
+        call()
+
+
+def stripes(count: int = 40, seed: int = 0) -> Tensor:
+    """Noise that is smooth along the rows: a texture that runs from left to right."""
+    noise = torch.rand(count, 3, 64, 64, generator=generator(seed))
+    return torch.nn.functional.avg_pool2d(noise, (1, 15), stride=1, padding=(0, 7))
+
+
+def test_turns_that_make_no_difference_are_found():
+    noise = torch.rand(60, 3, 64, 64, generator=generator())
+    assert set(free_turns(noise)) == set(TURNS)
+    along = {"as it is", "left to right", "top to bottom", "half a turn"}
+    assert set(free_turns(stripes())) == along
+    shaded = stripes() * torch.linspace(0.8, 1, 64).view(-1, 1)  # darker above
+    assert set(free_turns(shaded)) == {"as it is", "left to right"}
+
+
+def test_images_that_are_not_square_are_never_turned_by_a_quarter():
+    noise = torch.rand(60, 3, 64, 96, generator=generator())
+    found = free_turns(noise)
+    assert set(found) == {"as it is", "left to right", "top to bottom", "half a turn"}
+    assert Poses(found)(noise, generator()).shape == noise.shape
+
+
+def test_a_part_that_never_lies_otherwise_is_not_turned_and_few_images_are_not_asked():
+    part = torch.rand(1, 3, 64, 64, generator=generator())
+    noise = 0.1 * torch.rand(30, 3, 64, 64, generator=generator(1))
+    assert free_turns(part + noise) == ("as it is",)
+    assert free_turns(torch.rand(5, 3, 64, 64, generator=generator())) == ("as it is",)
+
+
+def test_a_stream_is_asked_as_its_images_are():
+    paths = sorted((embedded(64, names=["terrazzo"]) / "terrazzo" / "train").rglob("*.png"))
+    stream = ImageStream([Path(path) for path in paths], 64, channels=3)
+    images = torch.stack([stream[i] for i in range(len(stream))])
+    assert free_turns(stream) == free_turns(images)
+    assert len(free_turns(stream)) > 1
+
+
+def test_the_method_is_trained_in_these_poses_and_in_changing_light():
+    train, method = stripes(), METHODS["aesc_plus"]
+    settings = TrainingSettings(epochs=1, batches=1)
+
+    def changes(tile: int = 0) -> list[object]:
+        model = AESc(3, generator=generator())
+        trainer = method_trainer(method, model, train, train[:2], settings, tile=tile)
+        assert isinstance(trainer.augment, InTurn)
+        return list(trainer.augment.changes)
+
+    assert changes() == [Poses(free_turns(train)), Lighting()]
+    assert changes()[0].turns != ("as it is",)
+    crop, *others = changes(tile=32)
+    assert crop.side == 32
+    assert others == changes()
