@@ -12,7 +12,7 @@ from aesc.data import ImageStream
 from aesc.errors import InputError
 from aesc.experiment import METHODS, method_trainer
 from aesc.model import AESc
-from aesc.plus import TURNS, Lighting, Poses, free_turns
+from aesc.plus import TURNS, Lighting, Poses, free_poses
 from aesc.synthetic import embedded
 from aesc.training import InTurn, TrainingSettings
 
@@ -37,17 +37,17 @@ def quarter(images: Tensor, times: int) -> Tensor:
 )
 def test_every_turn_is_what_its_name_says(name, expected):
     images = torch.rand(3, 2, 8, 8, generator=generator())
-    assert torch.equal(Poses((name,), shift=0.0)(images, generator()), expected(images))
+    assert torch.equal(Poses((name,))(images, generator()), expected(images))
 
 
 def test_all_turns_are_drawn_about_as_often_one_for_each_image():
     corner = torch.zeros(800, 1, 4, 4)
     corner[:, :, 0, 1] = 1  # lies elsewhere after every turn
-    drawn = Poses(tuple(TURNS), shift=0.0)(corner, generator())
+    drawn = Poses(tuple(TURNS))(corner, generator())
     places, counts = torch.unique(drawn.flatten(1).argmax(1), return_counts=True)
     assert len(places) == len(TURNS)
     assert counts.min() > 60  # of 100 expected
-    some = Poses(("as it is", "half a turn"), shift=0.0)(corner, generator())
+    some = Poses(("as it is", "half a turn"))(corner, generator())
     assert set(some.flatten(1).argmax(1).tolist()) == {1, 14}
 
 
@@ -68,7 +68,7 @@ def test_shifts_move_whole_pixels_up_to_their_share_and_mirror_at_the_border():
 def test_a_seed_gives_the_same_poses_and_images_stay_as_they_were():
     images = torch.rand(4, 1, 16, 16, generator=generator())
     before = images.clone()
-    poses = Poses(tuple(TURNS))
+    poses = Poses(tuple(TURNS), shift=1 / 8)
     assert torch.equal(poses(images, generator(1)), poses(images, generator(1)))
     assert not torch.equal(poses(images, generator(1)), poses(images, generator(2)))
     assert torch.equal(images, before)
@@ -89,39 +89,51 @@ def test_bad_input_is_refused(call, named):
 
 def stripes(count: int = 40, seed: int = 0) -> Tensor:
     """Noise that is smooth along the rows: a texture that runs from left to right."""
-    noise = torch.rand(count, 3, 64, 64, generator=generator(seed))
-    return torch.nn.functional.avg_pool2d(noise, (1, 15), stride=1, padding=(0, 7))
+    noise = torch.rand(count, 3, 64, 78, generator=generator(seed))
+    return torch.nn.functional.avg_pool2d(noise, (1, 15), stride=1)
 
 
 def test_turns_that_make_no_difference_are_found():
     noise = torch.rand(60, 3, 64, 64, generator=generator())
-    assert set(free_turns(noise)) == set(TURNS)
+    assert set(free_poses(noise).turns) == set(TURNS)
     along = {"as it is", "left to right", "top to bottom", "half a turn"}
-    assert set(free_turns(stripes())) == along
+    assert set(free_poses(stripes()).turns) == along
     shaded = stripes() * torch.linspace(0.8, 1, 64).view(-1, 1)  # darker above
-    assert set(free_turns(shaded)) == {"as it is", "left to right"}
+    assert set(free_poses(shaded).turns) == {"as it is", "left to right"}
 
 
 def test_images_that_are_not_square_are_never_turned_by_a_quarter():
     noise = torch.rand(60, 3, 64, 96, generator=generator())
-    found = free_turns(noise)
-    assert set(found) == {"as it is", "left to right", "top to bottom", "half a turn"}
-    assert Poses(found)(noise, generator()).shape == noise.shape
+    found = free_poses(noise)
+    assert set(found.turns) == {"as it is", "left to right", "top to bottom", "half a turn"}
+    assert found(noise, generator()).shape == noise.shape
 
 
-def test_a_part_that_never_lies_otherwise_is_not_turned_and_few_images_are_not_asked():
+def test_a_texture_that_may_start_anywhere_is_shifted_and_one_that_may_not_is_not():
+    assert free_poses(stripes()).shift > 0
+    framed = stripes()
+    framed[..., :6] = 0  # a border that always lies in the same place
+    assert free_poses(framed).shift == 0
+    assert "left to right" not in free_poses(framed).turns
+
+
+def test_a_part_that_always_lies_the_same_way_is_not_moved_and_few_images_are_not_asked():
     part = torch.rand(1, 3, 64, 64, generator=generator())
     noise = 0.1 * torch.rand(30, 3, 64, 64, generator=generator(1))
-    assert free_turns(part + noise) == ("as it is",)
-    assert free_turns(torch.rand(5, 3, 64, 64, generator=generator())) == ("as it is",)
+    found = free_poses(part + noise)
+    assert found == Poses() == free_poses(torch.rand(5, 3, 64, 64, generator=generator()))
+    before = generator().get_state()
+    source = generator()
+    assert torch.equal(found(part, source), part)
+    assert torch.equal(source.get_state(), before), "nothing was drawn"
 
 
 def test_a_stream_is_asked_as_its_images_are():
     paths = sorted((embedded(64, names=["terrazzo"]) / "terrazzo" / "train").rglob("*.png"))
     stream = ImageStream([Path(path) for path in paths], 64, channels=3)
     images = torch.stack([stream[i] for i in range(len(stream))])
-    assert free_turns(stream) == free_turns(images)
-    assert len(free_turns(stream)) > 1
+    assert free_poses(stream) == free_poses(images)
+    assert len(free_poses(stream).turns) > 1
 
 
 def test_the_method_is_trained_in_these_poses_and_in_changing_light():
@@ -134,8 +146,8 @@ def test_the_method_is_trained_in_these_poses_and_in_changing_light():
         assert isinstance(trainer.augment, InTurn)
         return list(trainer.augment.changes)
 
-    assert changes() == [Poses(free_turns(train)), Lighting()]
-    assert changes()[0].turns != ("as it is",)
+    assert changes() == [free_poses(train), Lighting()]
+    assert changes()[0] != Poses()
     crop, *others = changes(tile=32)
     assert crop.side == 32
     assert others == changes()

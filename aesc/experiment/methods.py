@@ -24,7 +24,7 @@ from aesc.data import ImageStream
 from aesc.errors import InputError
 from aesc.model import AE, AESc
 from aesc.noise import CORRUPTIONS, Corruption, Rich
-from aesc.plus import AEScPlus, Lighting, Poses, defect_map, free_turns
+from aesc.plus import AEScPlus, Lighting, defect_map, free_poses
 from aesc.scoring import (
     AnomalyMaps,
     Compared,
@@ -246,7 +246,7 @@ def _restoration_maps(
 
 
 def _in_pose_and_light(good: Tensor | ImageStream) -> tuple[Augment, ...]:
-    return Poses(free_turns(good)), Lighting()
+    return free_poses(good), Lighting()
 
 
 def _defect(

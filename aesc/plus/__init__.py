@@ -18,7 +18,7 @@ from aesc.plus.network import (
     repair_and_mark_loss,
     unlikeness,
 )
-from aesc.plus.poses import TURNS, Poses, free_turns
+from aesc.plus.poses import TURNS, Poses, free_poses
 
 __all__ = [
     "TURNS",
@@ -27,7 +27,7 @@ __all__ = [
     "Poses",
     "defect_map",
     "focal_loss",
-    "free_turns",
+    "free_poses",
     "gms_loss",
     "gms_map",
     "gradient_magnitude",

@@ -12,8 +12,10 @@ from aesc._checks import number
 from aesc.data import ImageStream
 from aesc.errors import InputError
 
+AS_IT_IS = "as it is"
+
 TURNS = {
-    "as it is": (False, False, False),
+    AS_IT_IS: (False, False, False),
     "left to right": (False, False, True),
     "top to bottom": (False, True, False),
     "half a turn": (False, True, True),
@@ -25,12 +27,15 @@ TURNS = {
 """The symmetries of the square: whether rows and columns are exchanged, and then the order of the
 rows and that of the columns reversed."""
 
+SHIFT = 1 / 16
+"""Largest shift along an axis, as a fraction of the side, where shifts make no difference."""
+
 ALIKE = 1 / 3
-"""Least share of turned images that lie as near to the others as before; one half is expected where
-a turn makes no difference."""
+"""Least share of changed images that lie as near to the others as before; one half is expected
+where the change makes no difference."""
 
 MOST, LEAST = 256, 10
-"""Images that are compared, at most, and below which none is turned."""
+"""Images that are compared, at most, and below which none is changed."""
 
 LAYOUT, SPECTRUM = 32, 16
 """Sides that an image and its spectrum are reduced to, in pixels, before they are compared."""
@@ -44,7 +49,7 @@ class Poses:
     images than there are. What a shift brings in from beyond the border is mirrored.
 
     Attributes:
-        turns: those of `TURNS` to draw from, such as `free_turns` finds.
+        turns: those of `TURNS` to draw from.
         shift: largest shift along an axis, as a fraction of the side.
 
     Raises:
@@ -53,13 +58,13 @@ class Poses:
     Example:
         >>> import torch
         >>> rows = torch.linspace(0, 1, 5).view(1, 1, 5, 1).expand(1, 1, 5, 5)
-        >>> mirrored = Poses(("top to bottom",), shift=0.0)
+        >>> mirrored = Poses(("top to bottom",))
         >>> mirrored(rows, torch.Generator().manual_seed(0))[0, 0, :, 0]
         tensor([1.0000, 0.7500, 0.5000, 0.2500, 0.0000])
     """
 
-    turns: tuple[str, ...] = ("as it is",)
-    shift: float = 1 / 16
+    turns: tuple[str, ...] = (AS_IT_IS,)
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
         number("shift", self.shift, 0.0, 0.5)
@@ -81,9 +86,10 @@ class Poses:
         def draws(low: int, high: int) -> Tensor:
             return torch.randint(low, high + 1, (batch,), generator=generator, device=device)
 
-        drawn = draws(0, len(self.turns) - 1)
-        images = turned(images, *(self._among(drawn, part) for part in range(3)))
-        for axis in (2, 3):
+        if self.turns != (AS_IT_IS,):
+            drawn = draws(0, len(self.turns) - 1)
+            images = turned(images, *(self._among(drawn, part) for part in range(3)))
+        for axis in (2, 3) if self.shift else ():
             reach = int(self.shift * images.shape[axis])
             images = _shifted(images, axis, draws(-reach, reach))
         return images
@@ -116,55 +122,73 @@ def _shifted(images: Tensor, axis: int, by: Tensor) -> Tensor:
     return images.gather(axis, places.view(shape).expand_as(images))
 
 
-def free_turns(good: Tensor | ImageStream) -> tuple[str, ...]:
-    """Those of `TURNS` after which good images look like good images.
+def free_poses(good: Tensor | ImageStream) -> Poses:
+    """The turns and shifts after which good images look like good images.
 
-    An image lies as near to its nearest neighbour among the others as after the turn, or nearer, in
-    half of all cases where the turn makes no difference, and in hardly any where it does. Images
-    are compared twice: reduced to a few pixels, which shows how they are laid out, and by the
-    amplitudes of their spectra, which show which way a texture runs.
+    An image lies as near to its nearest neighbour among the others as after the change, or nearer,
+    in half of all cases where the change makes no difference, and in hardly any where it does.
+    Images are compared when reduced to a few pixels, which shows how they are laid out, and after
+    a turn also by the amplitudes of their spectra, which show which way a texture runs.
+
+    So a texture that may start anywhere is shifted, and turned unless it runs one way; a part that
+    always lies in the same place is neither.
 
     Source: the nearest-neighbour test of two samples, Schilling, "Multivariate two-sample tests
     based on nearest neighbors", Journal of the American Statistical Association 81, 1986. Its use
-    for turns, and the two kinds of comparison, are ours.
+    for poses is ours.
 
     Args:
         good: N x C x H x W good images, or a stream of them.
 
     Returns:
-        Names of `TURNS`, ``as it is`` first; no other where there are fewer than `LEAST` images,
-        and none that exchanges the sides of images that are not square.
+        Poses of these turns, and of no shift or shifts up to `SHIFT`; none at all where there are
+        fewer than `LEAST` images, and no turn that exchanges the sides of images that are not
+        square.
     """
-    count = len(good)
-    images = torch.stack([good[i] for i in range(0, count, -(-count // MOST))])
-    height, width = images.shape[2:]
-    names = [name for name, (across, *_) in TURNS.items() if height == width or not across]
-    if count < LEAST:
-        return tuple(names[:1])
-    seen = _features(images)
-    before = [_nearest(each, each) for each in seen]
-    return tuple(
-        name
-        for name in names
-        if name == names[0]
-        or all(
-            (_nearest(after, each) <= usual).float().mean() >= ALIKE
-            for after, each, usual in zip(
-                _features(turned(images, *torch.tensor(TURNS[name]))), seen, before, strict=True
-            )
-        )
-    )
+    if len(good) < LEAST:
+        return Poses()
+    images = torch.stack([good[i] for i in range(0, len(good), -(-len(good) // MOST))])
+    layout, spectrum = _Neighbours(_layout(images)), _Neighbours(_spectrum(images))
+
+    def turns_freely(name: str) -> bool:
+        after = turned(images, *torch.tensor(TURNS[name]))
+        shares = layout.kept_by(_layout(after)), spectrum.kept_by(_spectrum(after))
+        return min(shares) >= ALIKE
+
+    def shifts_freely(axis: int) -> bool:
+        reach = torch.full((len(images),), int(SHIFT * images.shape[axis]))
+        moved = (_shifted(images, axis, by) for by in (-reach, reach))
+        return sum(layout.kept_by(_layout(each)) for each in moved) / 2 >= ALIKE
+
+    square = images.shape[2] == images.shape[3]
+    others = [name for name, (across, *_) in TURNS.items() if square or not across][1:]
+    shifted = all(shifts_freely(axis) for axis in (2, 3))
+    return Poses((AS_IT_IS, *filter(turns_freely, others)), SHIFT if shifted else 0.0)
 
 
-def _features(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Two descriptions of N x C x H x W images, N x D each: their layout and their spectrum."""
+class _Neighbours:
+    """Descriptions of good images, N x D, and how near each is to the nearest other one."""
+
+    def __init__(self, seen: Tensor) -> None:
+        self.seen = seen
+        self.usual = self._nearest(seen)
+
+    def kept_by(self, changed: Tensor) -> float:
+        """Share of the images, N x D after a change, that are as near to the others as before."""
+        return (self._nearest(changed) <= self.usual).float().mean().item()
+
+    def _nearest(self, some: Tensor) -> Tensor:
+        return torch.cdist(some, self.seen).fill_diagonal_(torch.inf).amin(1)
+
+
+def _layout(images: Tensor) -> Tensor:
+    """N x C x H x W to N x D: what lies where."""
+    return functional.adaptive_avg_pool2d(images, LAYOUT).flatten(1)
+
+
+def _spectrum(images: Tensor) -> Tensor:
+    """N x C x H x W to N x D: how much there is of each frequency and direction."""
     grey = images.mean(1, keepdim=True)  # N x 1 x H x W
     amplitudes = torch.fft.fft2(grey - grey.mean((2, 3), keepdim=True)).abs().log1p()
-    spectrum = torch.fft.fftshift(amplitudes, dim=(2, 3))
-    layout = functional.adaptive_avg_pool2d(images, LAYOUT)
-    return layout.flatten(1), functional.adaptive_avg_pool2d(spectrum, SPECTRUM).flatten(1)
-
-
-def _nearest(some: Tensor, others: Tensor) -> Tensor:
-    """Distance from each of N to the nearest of N others, but for the one of its own number."""
-    return torch.cdist(some, others).fill_diagonal_(torch.inf).amin(1)
+    centred = torch.fft.fftshift(amplitudes, dim=(2, 3))
+    return functional.adaptive_avg_pool2d(centred, SPECTRUM).flatten(1)
