@@ -107,6 +107,8 @@ def test_images_that_are_not_square_are_never_turned_by_a_quarter():
     found = free_poses(noise)
     assert set(found.turns) == {"as it is", "left to right", "top to bottom", "half a turn"}
     assert found(noise, generator()).shape == noise.shape
+    with pytest.raises(InputError, match="96 x 64"):
+        Poses(("transposed",))(noise, generator())
 
 
 def test_a_texture_that_may_start_anywhere_is_shifted_and_one_that_may_not_is_not():

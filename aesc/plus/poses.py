@@ -80,7 +80,16 @@ class Poses:
 
         Returns:
             Images of the same shape.
+
+        Raises:
+            InputError: turns that exchange rows and columns, of images that are not square.
         """
+        height, width = images.shape[2:]
+        if height != width and any(TURNS[name][0] for name in self.turns):
+            raise InputError(
+                f"Images of {width} x {height} pixels cannot be turned by a quarter or transposed: "
+                "give square images, or other turns."
+            )
         batch, device = len(images), images.device
 
         def draws(low: int, high: int) -> Tensor:
@@ -106,7 +115,7 @@ class Poses:
 
 def turned(images: Tensor, transposed: Tensor, flipped: Tensor, mirrored: Tensor) -> Tensor:
     """Images, B x C x H x W, turned where the booleans, B x 1 x 1 x 1, are set."""
-    if images.shape[2] == images.shape[3]:  # others are never transposed
+    if images.shape[2] == images.shape[3]:
         images = torch.where(transposed, images.mT, images)
     images = torch.where(flipped, images.flip(2), images)
     return torch.where(mirrored, images.flip(3), images)
@@ -133,9 +142,9 @@ def free_poses(good: Tensor | ImageStream) -> Poses:
     So a texture that may start anywhere is shifted, and turned unless it runs one way; a part that
     always lies in the same place is neither.
 
-    Source: the nearest-neighbour test of two samples, Schilling, "Multivariate two-sample tests
-    based on nearest neighbors", Journal of the American Statistical Association 81, 1986. Its use
-    for poses is ours.
+    Source: after the nearest-neighbour test of two samples, Schilling, "Multivariate two-sample
+    tests based on nearest neighbors", Journal of the American Statistical Association 81, 1986. Its
+    use for poses is ours.
 
     Args:
         good: N x C x H x W good images, or a stream of them.
