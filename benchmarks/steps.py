@@ -65,7 +65,7 @@ TRAININGS = (
     Training(AESC, "stain", {"AESc in colour": ("residual", "l2")}),
     Training(AESC, "rich", {"rich corruption": ("residual", "l2")}),
     Training(LIT, "rich", {"changing light": ("residual", "l2")}),
-    Training(replace(AESC, varied=PLUS.varied), "rich", {"turns and shifts": ("residual", "l2")}),
+    Training(replace(AESC, varied=PLUS.varied), "rich", {"turns": ("residual", "l2")}),
     Training(
         replace(PLUS, build=lambda channels, _, *rest: WithoutRedrawing(channels, *rest)),
         "rich",

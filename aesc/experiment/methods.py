@@ -24,7 +24,7 @@ from aesc.data import ImageStream
 from aesc.errors import InputError
 from aesc.model import AE, AESc
 from aesc.noise import CORRUPTIONS, Corruption, Rich
-from aesc.plus import AEScPlus, Lighting, defect_map, free_poses
+from aesc.plus import AEScPlus, Lighting, defect_map, free_turns
 from aesc.scoring import (
     AnomalyMaps,
     Compared,
@@ -245,8 +245,8 @@ def _restoration_maps(
     return compare
 
 
-def _in_pose_and_light(good: Tensor | ImageStream) -> tuple[Augment, ...]:
-    return free_poses(good), Lighting()
+def _turned_and_lit(good: Tensor | ImageStream) -> tuple[Augment, ...]:
+    return free_turns(good), Lighting()
 
 
 def _defect(
@@ -327,7 +327,7 @@ METHODS: dict[str, Method] = {
         norm="top",
         kind="defect",
         decay="cosine",
-        varied=_in_pose_and_light,
+        varied=_turned_and_lit,
     ),
 }
 """By the name used in configurations and records.

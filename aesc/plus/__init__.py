@@ -1,4 +1,4 @@
-"""AESc+, past the paper: three networks, richer corruptions, changing light and poses, a mask.
+"""AESc+, past the paper: three networks, richer corruptions, changing light, turns, a mask.
 
 Example:
     >>> import torch
@@ -18,16 +18,16 @@ from aesc.plus.network import (
     repair_and_mark_loss,
     unlikeness,
 )
-from aesc.plus.poses import TURNS, Poses, free_poses
+from aesc.plus.turns import SYMMETRIES, Turns, free_turns
 
 __all__ = [
-    "TURNS",
+    "SYMMETRIES",
     "AEScPlus",
     "Lighting",
-    "Poses",
+    "Turns",
     "defect_map",
     "focal_loss",
-    "free_poses",
+    "free_turns",
     "gms_loss",
     "gms_map",
     "gradient_magnitude",

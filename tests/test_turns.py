@@ -1,4 +1,4 @@
-"""Good parts in other poses: the turns, the shifts, and which turns make no difference."""
+"""Good images turned and mirrored, and which turns make no difference."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from aesc.data import ImageStream
 from aesc.errors import InputError
 from aesc.experiment import METHODS, method_trainer
 from aesc.model import AESc
-from aesc.plus import TURNS, Lighting, Poses, free_poses
+from aesc.plus import SYMMETRIES, Lighting, Turns, free_turns
 from aesc.synthetic import embedded
 from aesc.training import InTurn, TrainingSettings
 
@@ -37,49 +37,34 @@ def quarter(images: Tensor, times: int) -> Tensor:
 )
 def test_every_turn_is_what_its_name_says(name, expected):
     images = torch.rand(3, 2, 8, 8, generator=generator())
-    assert torch.equal(Poses((name,))(images, generator()), expected(images))
+    assert torch.equal(Turns((name,))(images, generator()), expected(images))
 
 
 def test_all_turns_are_drawn_about_as_often_one_for_each_image():
     corner = torch.zeros(800, 1, 4, 4)
     corner[:, :, 0, 1] = 1  # lies elsewhere after every turn
-    drawn = Poses(tuple(TURNS))(corner, generator())
+    drawn = Turns(tuple(SYMMETRIES))(corner, generator())
     places, counts = torch.unique(drawn.flatten(1).argmax(1), return_counts=True)
-    assert len(places) == len(TURNS)
+    assert len(places) == len(SYMMETRIES)
     assert counts.min() > 60  # of 100 expected
-    some = Poses(("as it is", "half a turn"))(corner, generator())
+    some = Turns(("as it is", "half a turn"))(corner, generator())
     assert set(some.flatten(1).argmax(1).tolist()) == {1, 14}
 
 
-def test_shifts_move_whole_pixels_up_to_their_share_and_mirror_at_the_border():
-    images = torch.rand(200, 3, 16, 32, generator=generator())
-    moved = Poses(shift=1 / 8)(images, generator())
-    found = set()
-    for image, other in zip(images.numpy(), moved.numpy(), strict=True):
-        wide = np.pad(image, ((0, 0), (2, 2), (4, 4)), mode="reflect")
-        windows = np.lib.stride_tricks.sliding_window_view(wide, (16, 32), axis=(1, 2))
-        same = (windows == other[:, None, None]).all((0, 3, 4))
-        assert same.sum() == 1
-        found.add(tuple(np.argwhere(same)[0]))
-    assert {row for row, _ in found} == set(range(5))
-    assert {column for _, column in found} == set(range(9))
-
-
-def test_a_seed_gives_the_same_poses_and_images_stay_as_they_were():
+def test_a_seed_gives_the_same_turns_and_images_stay_as_they_were():
     images = torch.rand(4, 1, 16, 16, generator=generator())
     before = images.clone()
-    poses = Poses(tuple(TURNS), shift=1 / 8)
-    assert torch.equal(poses(images, generator(1)), poses(images, generator(1)))
-    assert not torch.equal(poses(images, generator(1)), poses(images, generator(2)))
+    turns = Turns(tuple(SYMMETRIES))
+    assert torch.equal(turns(images, generator(1)), turns(images, generator(1)))
+    assert not torch.equal(turns(images, generator(1)), turns(images, generator(2)))
     assert torch.equal(images, before)
 
 
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda: Poses(shift=0.7), "shift"),
-        (lambda: Poses(()), "turns"),
-        (lambda: Poses(("as it is", "inside out")), "inside out"),
+        (lambda: Turns(()), "names"),
+        (lambda: Turns(("as it is", "inside out")), "inside out"),
     ],
 )
 def test_bad_input_is_refused(call, named):
@@ -95,35 +80,27 @@ def stripes(count: int = 40, seed: int = 0) -> Tensor:
 
 def test_turns_that_make_no_difference_are_found():
     noise = torch.rand(60, 3, 64, 64, generator=generator())
-    assert set(free_poses(noise).turns) == set(TURNS)
+    assert set(free_turns(noise).names) == set(SYMMETRIES)
     along = {"as it is", "left to right", "top to bottom", "half a turn"}
-    assert set(free_poses(stripes()).turns) == along
+    assert set(free_turns(stripes()).names) == along
     shaded = stripes() * torch.linspace(0.8, 1, 64).view(-1, 1)  # darker above
-    assert set(free_poses(shaded).turns) == {"as it is", "left to right"}
+    assert set(free_turns(shaded).names) == {"as it is", "left to right"}
 
 
 def test_images_that_are_not_square_are_never_turned_by_a_quarter():
     noise = torch.rand(60, 3, 64, 96, generator=generator())
-    found = free_poses(noise)
-    assert set(found.turns) == {"as it is", "left to right", "top to bottom", "half a turn"}
+    found = free_turns(noise)
+    assert set(found.names) == {"as it is", "left to right", "top to bottom", "half a turn"}
     assert found(noise, generator()).shape == noise.shape
     with pytest.raises(InputError, match="96 x 64"):
-        Poses(("transposed",))(noise, generator())
-
-
-def test_a_texture_that_may_start_anywhere_is_shifted_and_one_that_may_not_is_not():
-    assert free_poses(stripes()).shift > 0
-    framed = stripes()
-    framed[..., :6] = 0  # a border that always lies in the same place
-    assert free_poses(framed).shift == 0
-    assert "left to right" not in free_poses(framed).turns
+        Turns(("transposed",))(noise, generator())
 
 
 def test_a_part_that_always_lies_the_same_way_is_not_moved_and_few_images_are_not_asked():
     part = torch.rand(1, 3, 64, 64, generator=generator())
     noise = 0.1 * torch.rand(30, 3, 64, 64, generator=generator(1))
-    found = free_poses(part + noise)
-    assert found == Poses() == free_poses(torch.rand(5, 3, 64, 64, generator=generator()))
+    found = free_turns(part + noise)
+    assert found == Turns() == free_turns(torch.rand(5, 3, 64, 64, generator=generator()))
     before = generator().get_state()
     source = generator()
     assert torch.equal(found(part, source), part)
@@ -134,11 +111,11 @@ def test_a_stream_is_asked_as_its_images_are():
     paths = sorted((embedded(64, names=["terrazzo"]) / "terrazzo" / "train").rglob("*.png"))
     stream = ImageStream([Path(path) for path in paths], 64, channels=3)
     images = torch.stack([stream[i] for i in range(len(stream))])
-    assert free_poses(stream) == free_poses(images)
-    assert len(free_poses(stream).turns) > 1
+    assert free_turns(stream) == free_turns(images)
+    assert len(free_turns(stream).names) > 1
 
 
-def test_the_method_is_trained_in_these_poses_and_in_changing_light():
+def test_the_method_is_trained_in_these_turns_and_in_changing_light():
     train, method = stripes(), METHODS["aesc_plus"]
     settings = TrainingSettings(epochs=1, batches=1)
 
@@ -148,8 +125,8 @@ def test_the_method_is_trained_in_these_poses_and_in_changing_light():
         assert isinstance(trainer.augment, InTurn)
         return list(trainer.augment.changes)
 
-    assert changes() == [free_poses(train), Lighting()]
-    assert changes()[0] != Poses()
+    assert changes() == [free_turns(train), Lighting()]
+    assert changes()[0] != Turns()
     crop, *others = changes(tile=32)
     assert crop.side == 32
     assert others == changes()
