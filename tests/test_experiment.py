@@ -24,7 +24,6 @@ from aesc.experiment import (
 )
 from aesc.experiment.run import KEEP_CHECKPOINT
 from aesc.files import temporary_beside
-from aesc.plus import gms_map
 from aesc.records import Record
 from aesc.scoring import image_scores
 from aesc.training import TrainingSettings
@@ -228,15 +227,6 @@ def test_losses_are_given_the_mask_and_plain_ones_ignore_it():
     for name, value in expected.items():
         torch.testing.assert_close(LOSSES[name](images, other, mask), value)
         torch.testing.assert_close(LOSSES[name](images, other, ~mask), value)
-
-
-def test_loss_of_repair_and_mask_has_a_term_for_each():
-    images, mask = torch.rand(2, 1, 16, 16), torch.rand(2, 1, 16, 16) > 0.5
-    other, marked = images.flip(3), torch.rand(2, 1, 16, 16)
-    found = LOSSES["repair_and_mark"](torch.cat([other, marked], 1), images, mask)
-    repair = ((images - other) ** 2).mean() + 0.05 * (1 - gms_map(images, other)).mean()
-    right = torch.where(mask, marked, 1 - marked)
-    torch.testing.assert_close(found, repair - ((1 - right) ** 2 * right.log()).mean())
 
 
 def test_presets():
