@@ -1,16 +1,18 @@
 """What each step from AESc to AESc+ gains: one more at a time, with equal budgets.
 
-    python -m benchmarks.steps [--quick] [--runs FOLDER] [CATEGORY ...]
+    python -m benchmarks.steps [--quick] [--seeds SEED ...] [--runs FOLDER] [CATEGORY ...]
 
-Three textures and three objects take an hour and a half on one core; others may be named. All see
-colour images, by the same schedule, more than twice as many as in the ``quick`` preset. What was
-measured of a category is kept in a folder and not measured again, so the benchmark can be
-interrupted, and categories can be measured side by side. The result holds all that are in it.
+Three textures and three objects take an hour and a half on one core, for each seed; others may be
+named. All see colour images, by the same schedule, more than twice as many as in the ``quick``
+preset. What was measured of a category is kept in a folder and not measured again, so the benchmark
+can be interrupted, and categories can be measured side by side. The result holds all that are in
+it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Mapping
@@ -24,13 +26,13 @@ from aesc.data import Category, load_category
 from aesc.device import resolve_device
 from aesc.experiment import METHODS, Method, ScoringOptions, evaluate, method_trainer
 from aesc.files import whole_file
-from aesc.plus import AEScPlus, Lighting
+from aesc.plus import AEScPlus, Lighting, Turns, free_turns
 from aesc.records import format_mean
 from aesc.synthetic import embedded
 from aesc.training import TrainingSettings
 from benchmarks.harness import ROOT, arguments, write
 
-SIZE, SEED = 64, 0
+SIZE = 64
 STUDIED = ("cloth", "mesh", "wood", "circuit", "screw", "washer")
 RUNS = ROOT / "runs" / "steps"
 AESC = replace(METHODS["aesc"], channels=3, decay="cosine")
@@ -61,11 +63,12 @@ class Training:
     steps: Mapping[str, tuple[str, str]]
 
 
+TURNED = Training(replace(AESC, varied=PLUS.varied), "rich", {"turns": ("residual", "l2")})
 TRAININGS = (
     Training(AESC, "stain", {"AESc in colour": ("residual", "l2")}),
     Training(AESC, "rich", {"rich corruption": ("residual", "l2")}),
     Training(LIT, "rich", {"changing light": ("residual", "l2")}),
-    Training(replace(AESC, varied=PLUS.varied), "rich", {"turns": ("residual", "l2")}),
+    TURNED,
     Training(
         replace(PLUS, build=lambda channels, _, *rest: WithoutRedrawing(channels, *rest)),
         "rich",
@@ -101,12 +104,13 @@ def main() -> None:
     """Measure what is missing, and write all that is there."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("categories", nargs="*", help="of the embedded data")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of cases")
     options = arguments(__doc__.splitlines()[0], parser)
     names = options.categories or STUDIED[: 1 if options.quick else None]
     schedule = replace(SCHEDULE, epochs=1) if options.quick else SCHEDULE
-    for name in names:
-        measure(name, schedule, options.runs)
+    for name, seed in itertools.product(names, options.seeds):
+        measure(name, seed, schedule, options.runs)
     write(
         options,
         "steps",
@@ -115,34 +119,35 @@ def main() -> None:
         images_seen=schedule.epochs * schedule.batches * schedule.batch_size,
         cases=[
             case
-            for path in sorted(options.runs.glob(f"*{_suffix(schedule)}"))
+            for path in sorted(options.runs.glob(f"*-{schedule.epochs}epochs-seed*.json"))
             for case in json.loads(path.read_text(encoding="utf-8"))
         ],
     )
 
 
-def _suffix(schedule: TrainingSettings) -> str:
-    return f"-{schedule.epochs}epochs-seed{SEED}.json"
-
-
-def measure(name: str, schedule: TrainingSettings, runs: Path) -> None:
+def measure(name: str, seed: int, schedule: TrainingSettings, runs: Path) -> None:
     """Write the cases of a category, unless they were measured with this schedule before."""
-    path = runs / f"{name}{_suffix(schedule)}"
+    path = runs / f"{name}-{schedule.epochs}epochs-seed{seed}.json"
     if path.exists():
         return
     category = load_category(embedded(2 * SIZE, names=[name]) / name, size=SIZE, channels=3)
-    cases = [case for each in TRAININGS for case in measured(each, name, category, schedule)]
+    cases: list[Case] = []
+    for each in TRAININGS:
+        if each is TURNED and free_turns(category.train) == Turns():
+            cases.append(replace(cases[-1], step="turns"))  # the same training as the last one
+        else:
+            cases += measured(each, name, category, schedule, seed)
     runs.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps([asdict(case) for case in cases]), encoding="utf-8")
 
 
 def measured(
-    training: Training, name: str, category: Category, schedule: TrainingSettings
+    training: Training, name: str, category: Category, schedule: TrainingSettings, seed: int
 ) -> list[Case]:
     """Train a network, and score the test images by each step that is read off it."""
     start, device = time.perf_counter(), resolve_device()
-    method, weights = training.method, torch.Generator().manual_seed(SEED)
+    method, weights = training.method, torch.Generator().manual_seed(seed)
     model = method.build(method.channels, SIZE, 0.1, weights)
     method_trainer(
         method,
@@ -151,11 +156,11 @@ def measured(
         category.validation,
         schedule,
         corruption=training.corruption,
-        seed=SEED,
+        seed=seed,
         device=device,
     ).run()
     kinds = tuple({kind for kind, _ in training.steps.values()})
-    options = ScoringOptions(passes=2, seed=SEED, device=device, kinds=kinds)
+    options = ScoringOptions(passes=2, seed=seed, device=device, kinds=kinds)
     maps = method.maps(model, category.test, category.train, options).maps
     seconds = round(time.perf_counter() - start, 1)
     cases = []
@@ -163,10 +168,10 @@ def measured(
         found = evaluate(category, maps[kind], norm)
         assert found.pixel is not None  # the embedded data have masks
         case = Case(
-            name, step, SEED, found.image[norm].auroc, found.pixel.auroc, found.pixel.aupro, seconds
+            name, step, seed, found.image[norm].auroc, found.pixel.auroc, found.pixel.aupro, seconds
         )
         shown = " / ".join(map(format_mean, (case.image, case.pixel, case.aupro)))
-        print(f"{name}, {step}: {shown}", flush=True)
+        print(f"{name}, seed {seed}, {step}: {shown}", flush=True)
         cases.append(case)
     return cases
 
