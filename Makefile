@@ -61,7 +61,7 @@ browser: env ## Open the built book in a headless browser: offline, sliders, sea
 notebooks: env ## Execute the notebooks that are stale, and only those
 	$(BIN)/python -m tools.notebooks
 
-bench: env ## Measure speed against plain references (about two hours; nothing else should run)
+bench: env ## Measure speed against plain references (about three hours; nothing else should run)
 	$(BIN)/python -m benchmarks
 
 zip: book ## Pack the built book into dist/aesc-book.zip, to be read without a network

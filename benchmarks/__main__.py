@@ -2,8 +2,8 @@
 
     python -m benchmarks [--quick] [--threads N]
 
-About two hours on two cores, most of them for the trainings of relit and steps; ``--quick`` tries
-the scripts in a few minutes and keeps no result.
+About three hours on two cores, most of them for the trainings of relit, trust and steps;
+``--quick`` tries the scripts in a few minutes and keeps no result.
 """
 
 import subprocess
@@ -22,6 +22,7 @@ NAMES = (
     "promise",
     "solar",
     "relit",
+    "trust",
     "exposure",
     "steps",
     "exported",

@@ -1,0 +1,95 @@
+"""Whether AESc+ decides well what to trust: its networks scored as they decided, and otherwise.
+
+    python -m benchmarks.trust [--quick] [--seeds SEED ...] [--data FOLDER ...] [--runs FOLDER]
+
+The judge is trained for both cases, so that one network can be scored in both. Runs of the
+``quick`` preset on the embedded categories, and of the ``standard`` preset on real ones whose
+folders are named, the first seed alone, are taken from a folder and trained where they are missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from aesc.experiment import Experiment, RunConfig, ScoringOptions, evaluate
+from aesc.plus import AEScPlus
+from aesc.records import format_mean
+from aesc.synthetic import CATEGORIES
+from benchmarks.harness import ROOT, arguments, write
+from benchmarks.relit import trained
+
+MODEL = "aesc_plus"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Image AUROC, pixel AUROC and AUPRO of one network, by its decision and by the other one."""
+
+    category: str
+    preset: str
+    seed: int
+    trusted: bool
+    decided: dict[str, float | None]
+    otherwise: dict[str, float | None]
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--data", nargs="+", type=Path, default=[], help="folders of categories")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "trust", help="folder of runs")
+    options = arguments(__doc__.splitlines()[0], parser)
+    names, seeds, epochs = list(CATEGORIES), options.seeds, None
+    if options.quick:
+        names, seeds, epochs = names[:1], seeds[:1], 1
+    configs = [
+        RunConfig.checked(category=name, model=MODEL, seed=seed, epochs=epochs)
+        for name in names
+        for seed in seeds
+    ]
+    configs += [
+        RunConfig.checked(
+            category=folder.name,
+            data=str(folder.parent),
+            model=MODEL,
+            preset="standard",
+            seed=seeds[0],
+            epochs=epochs,
+        )
+        for folder in options.data
+    ]
+    cases = [asdict(case_of(config, options.runs)) for config in configs]
+    write(options, "trust", [], cases=cases)
+
+
+def case_of(config: RunConfig, runs: Path) -> Case:
+    """Score the test images of a run in both cases."""
+    experiment = Experiment(config, runs)
+    model, images, method = trained(experiment), experiment.category, experiment.method
+    assert isinstance(model, AEScPlus)
+    trusted = bool(model.trusted)
+    options = ScoringOptions(2, config.seed, experiment.device, kinds=(method.kind,))
+
+    def scores() -> dict[str, float | None]:
+        maps = method.maps(model, images.test, images.train, options).maps[method.kind]
+        found = evaluate(images, maps, method.norm)
+        assert found.pixel is not None  # the defects that AESc+ is measured on have masks
+        return {
+            "image": found.image[method.norm].auroc,
+            "pixel": found.pixel.auroc,
+            "aupro": found.pixel.aupro,
+        }
+
+    decided = scores()
+    model.trusted.fill_(not trusted)
+    otherwise = scores()
+    shown = (" / ".join(map(format_mean, each.values())) for each in (decided, otherwise))
+    print(f"{config.category}, seed {config.seed}: {', otherwise '.join(shown)}", flush=True)
+    return Case(config.category, config.preset, config.seed, trusted, decided, otherwise)
+
+
+if __name__ == "__main__":
+    main()
