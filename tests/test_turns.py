@@ -85,6 +85,9 @@ def test_turns_that_make_no_difference_are_found():
     assert set(free_turns(stripes()).names) == along
     shaded = stripes() * torch.linspace(0.8, 1, 64).view(-1, 1)  # darker above
     assert set(free_turns(shaded).names) == {"as it is", "left to right"}
+    framed = stripes()
+    framed[..., :6] = 0  # a border that always lies in the same place
+    assert "left to right" not in free_turns(framed).names
 
 
 def test_images_that_are_not_square_are_never_turned_by_a_quarter():
