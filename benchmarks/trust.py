@@ -4,18 +4,21 @@
 
 The judge is trained for both cases, so that one network can be scored in both. Runs of the
 ``quick`` preset on the embedded categories, and of the ``standard`` preset on real ones whose
-folders are named, the first seed alone, are taken from a folder and trained where they are missing.
+folders are named, are taken from a folder and trained where they are missing. What was measured of
+a network is kept there, in ``cases``, and not measured again; the result holds all that is kept.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aesc.experiment import Experiment, RunConfig, ScoringOptions, evaluate
+from aesc.files import whole_file
 from aesc.plus import AEScPlus
-from aesc.records import format_mean
+from aesc.records import EMBEDDED, format_mean
 from aesc.synthetic import CATEGORIES
 from benchmarks.harness import ROOT, arguments, write
 from benchmarks.relit import trained
@@ -45,24 +48,29 @@ def main() -> None:
     names, seeds, epochs = list(CATEGORIES), options.seeds, None
     if options.quick:
         names, seeds, epochs = names[:1], seeds[:1], 1
-    configs = [
-        RunConfig.checked(category=name, model=MODEL, seed=seed, epochs=epochs)
-        for name in names
-        for seed in seeds
-    ]
-    configs += [
-        RunConfig.checked(
-            category=folder.name,
-            data=str(folder.parent),
-            model=MODEL,
-            preset="standard",
-            seed=seeds[0],
-            epochs=epochs,
-        )
-        for folder in options.data
-    ]
-    cases = [asdict(case_of(config, options.runs)) for config in configs]
+    data = [("quick", name, EMBEDDED) for name in names]
+    data += [("standard", folder.name, str(folder.parent)) for folder in options.data]
+    for preset, name, place in data:
+        for seed in seeds:
+            config = RunConfig.checked(
+                category=name, data=place, model=MODEL, preset=preset, seed=seed, epochs=epochs
+            )
+            measure(config, options.runs)
+    # The name of a shorter run, as of --quick, has its epochs after the size.
+    kept = sorted((options.runs / "cases").glob("*px-seed*.json"))
+    cases = [json.loads(path.read_text(encoding="utf-8")) for path in kept]
     write(options, "trust", [], cases=cases)
+
+
+def measure(config: RunConfig, runs: Path) -> None:
+    """Write the case of a run, unless it was measured before."""
+    path = runs / "cases" / f"{config.name}.json"
+    if path.exists():
+        return
+    case = case_of(config, runs)
+    path.parent.mkdir(exist_ok=True)
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(asdict(case)), encoding="utf-8")
 
 
 def case_of(config: RunConfig, runs: Path) -> Case:
