@@ -81,13 +81,11 @@ def results_table(records: list[Record], mixed: bool = False) -> pd.DataFrame:
     Example:
         >>> from aesc.records import Store
         >>> from aesc.resources import resource
-        >>> table = results_table(Store(resource("results") / "magnetic_tile").records())
-        >>> print(table[["model", "size", "seeds"]].to_string(index=False))
-            model  size  seeds
-            ae_l2   128      1
-             aesc   128      3
-        aesc_plus   128      1
-             itae   128      1
+        >>> records = Store(resource("results") / "magnetic_tile").records()
+        >>> ours = results_table([r for r in records if r.method.model == "aesc"])
+        >>> print(ours[["category", "model", "size", "seeds"]].to_string(index=False))
+             category model  size  seeds
+        magnetic_tile  aesc   128      3
     """
     if not records:
         raise InputError("There are no records to make a table of: run `aesc run` first.")
