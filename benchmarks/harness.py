@@ -11,10 +11,11 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ import torch
 from aesc.device import device_name, resolve_device
 from aesc.files import whole_file
 from aesc.machine import usable_cores
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -85,6 +89,34 @@ def write(options: argparse.Namespace, name: str, rows: Iterable[Row], **more: o
     result = {"rows": [asdict(row) for row in rows], **more, "environment": environment()}
     with whole_file(RESULTS / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def keep(
+    path: Path, made_of: str | None, measure: Callable[[], Sequence[DataclassInstance]]
+) -> None:
+    """Write the cases of a long measurement to a file, unless they are there.
+
+    Args:
+        path: JSON file, in a folder that is made when it is missing.
+        made_of: what the cases are of: settings, or a digest of a network. Of something else than
+            the file says they are measured anew. None, where that can no longer be asked, leaves a
+            file as it is.
+        measure: what takes long.
+    """
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))["made_of"]
+        if made_of in (None, found):
+            return
+    content = {"made_of": made_of, "cases": [asdict(case) for case in measure()]}
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+
+
+def kept(paths: Iterable[Path]) -> list[dict[str, object]]:
+    """The cases that `keep` wrote, in the order of the paths."""
+    return [
+        case for path in paths for case in json.loads(path.read_text(encoding="utf-8"))["cases"]
+    ]
 
 
 def environment() -> dict[str, object]:

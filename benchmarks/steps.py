@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -25,12 +25,11 @@ from torch import Tensor
 from aesc.data import Category, load_category
 from aesc.device import resolve_device
 from aesc.experiment import METHODS, Method, ScoringOptions, evaluate, method_trainer
-from aesc.files import whole_file
 from aesc.plus import AEScPlus, Lighting, Turns, free_turns
 from aesc.records import format_mean
 from aesc.synthetic import embedded
 from aesc.training import TrainingSettings
-from benchmarks.harness import ROOT, arguments, write
+from benchmarks.harness import ROOT, arguments, keep, kept, write
 
 SIZE = 64
 STUDIED = ("cloth", "mesh", "wood", "circuit", "screw", "washer")
@@ -117,19 +116,18 @@ def main() -> None:
         [],
         size=SIZE,
         images_seen=schedule.epochs * schedule.batches * schedule.batch_size,
-        cases=[
-            case
-            for path in sorted(options.runs.glob(f"*-{schedule.epochs}epochs-seed*.json"))
-            for case in json.loads(path.read_text(encoding="utf-8"))
-        ],
+        cases=kept(sorted(options.runs.glob(f"*-{schedule.epochs}epochs-seed*.json"))),
     )
 
 
 def measure(name: str, seed: int, schedule: TrainingSettings, runs: Path) -> None:
-    """Write the cases of a category, unless they were measured with this schedule before."""
+    """Keep the cases of a category, unless those of this schedule and version are kept already."""
     path = runs / f"{name}-{schedule.epochs}epochs-seed{seed}.json"
-    if path.exists():
-        return
+    keep(path, f"aesc {version('aesc')}, {schedule}", lambda: cases_of(name, seed, schedule))
+
+
+def cases_of(name: str, seed: int, schedule: TrainingSettings) -> list[Case]:
+    """Measure a category after every step."""
     category = load_category(embedded(2 * SIZE, names=[name]) / name, size=SIZE, channels=3)
     cases: list[Case] = []
     for each in TRAININGS:
@@ -137,9 +135,7 @@ def measure(name: str, seed: int, schedule: TrainingSettings, runs: Path) -> Non
             cases.append(replace(cases[-1], step="turns"))  # the same training as the last one
         else:
             cases += measured(each, name, category, schedule, seed)
-    runs.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps([asdict(case) for case in cases]), encoding="utf-8")
+    return cases
 
 
 def measured(

@@ -5,22 +5,23 @@
 The judge is trained for both cases, so that one network can be scored in both. Runs of the
 ``quick`` preset on the embedded categories, and of the ``standard`` preset on real ones whose
 folders are named, are taken from a folder and trained where they are missing. What was measured of
-a network is kept there, in ``cases``, and not measured again; the result holds all that is kept.
+a network is kept there, in ``cases``, and not measured again, even where the network is gone; the
+result holds all that is kept.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict, dataclass
+import hashlib
+import itertools
+from dataclasses import dataclass
 from pathlib import Path
 
 from aesc.experiment import Experiment, RunConfig, ScoringOptions, evaluate
-from aesc.files import whole_file
 from aesc.plus import AEScPlus
 from aesc.records import EMBEDDED, format_mean
 from aesc.synthetic import CATEGORIES
-from benchmarks.harness import ROOT, arguments, write
+from benchmarks.harness import ROOT, arguments, keep, kept, write
 from benchmarks.relit import trained
 
 MODEL = "aesc_plus"
@@ -50,27 +51,21 @@ def main() -> None:
         names, seeds, epochs = names[:1], seeds[:1], 1
     data = [("quick", name, EMBEDDED) for name in names]
     data += [("standard", folder.name, str(folder.parent)) for folder in options.data]
-    for preset, name, place in data:
-        for seed in seeds:
-            config = RunConfig.checked(
-                category=name, data=place, model=MODEL, preset=preset, seed=seed, epochs=epochs
-            )
-            measure(config, options.runs)
+    for (preset, name, place), seed in itertools.product(data, seeds):
+        config = RunConfig.checked(
+            category=name, data=place, model=MODEL, preset=preset, seed=seed, epochs=epochs
+        )
+        measure(config, options.runs)
     # The name of a shorter run, as of --quick, has its epochs after the size.
-    kept = sorted((options.runs / "cases").glob("*px-seed*.json"))
-    cases = [json.loads(path.read_text(encoding="utf-8")) for path in kept]
-    write(options, "trust", [], cases=cases)
+    paths = sorted((options.runs / "cases").glob("*px-seed*.json"))
+    write(options, "trust", [], cases=kept(paths))
 
 
 def measure(config: RunConfig, runs: Path) -> None:
-    """Write the case of a run, unless it was measured before."""
-    path = runs / "cases" / f"{config.name}.json"
-    if path.exists():
-        return
-    case = case_of(config, runs)
-    path.parent.mkdir(exist_ok=True)
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(asdict(case)), encoding="utf-8")
+    """Keep the case of a run, unless that of the same network is kept already."""
+    weights = Experiment(config, runs).path(".safetensors")
+    network = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.exists() else None
+    keep(runs / "cases" / f"{config.name}.json", network, lambda: [case_of(config, runs)])
 
 
 def case_of(config: RunConfig, runs: Path) -> Case:

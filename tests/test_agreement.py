@@ -49,7 +49,9 @@ def test_versions_that_give_the_same_numbers_are_averaged_with_a_note():
 
 
 def test_a_version_that_gives_other_numbers_is_refused(monkeypatch):
-    monkeypatch.setattr("aesc.records.agreement.NEW_NUMBERS", ("0.1.0", "0.10.0"))
+    monkeypatch.setattr(
+        "aesc.records.agreement.NEW_NUMBERS", (("0.1.0", None), ("0.10.0", "stain"))
+    )
     versions = ("0.9.3", "0.10.0", "1.0.dev1")
     old, new, newer = (
         record(name=f"of {version}", seed=seed, environment={"aesc": version})
@@ -58,6 +60,11 @@ def test_a_version_that_gives_other_numbers_is_refused(monkeypatch):
     assert results_table([new, newer]).seeds[0] == 2
     with pytest.raises(InputError, match=r"numbers of version \(0\.1\.0 and 0\.10\.0\)"):
         results_table([old, new])
+    alike = [
+        record(seed=seed, corruption="drops", environment={"aesc": version})
+        for seed, version in enumerate(versions)
+    ]
+    assert results_table(alike).seeds[0] == 3, "what changed is another corruption"
 
 
 def test_same_seed_with_other_numbers_is_refused_and_averaged_when_mixed():

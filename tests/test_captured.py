@@ -31,7 +31,7 @@ def images() -> Tensor:
 
 def losses(run: Trainer, *, captured: bool) -> list[float]:
     """Losses of a few steps on one batch."""
-    batch = run.validation[:4]
+    batch = run.held_out.clean[:4]
     run.model.train()
     if not captured:
         run.captured = None
@@ -129,10 +129,10 @@ def test_the_recorded_step_reads_the_learning_rate_anew(images):
     losses(run, captured=True)
     before = [p.detach().clone() for p in run.model.parameters()]
     run.rate._set(0.0)
-    run.step(run.validation[:4])
+    run.step(run.held_out.clean[:4])
     assert all(map(torch.equal, before, run.model.parameters()))
     run.rate._set(1e-3)
-    run.step(run.validation[:4])
+    run.step(run.held_out.clean[:4])
     assert not any(map(torch.equal, before, run.model.parameters()))
 
 
@@ -158,7 +158,7 @@ class Waits(Stain):
 def test_what_cannot_be_recorded_is_trained_step_by_step(images, kind, line):
     run, plain = trainer(images, corruption=kind(), device="cuda"), trainer(images, device="cuda")
     plain.captured = None
-    batch = run.validation[:4]
+    batch = run.held_out.clean[:4]
     run.model.train(), plain.model.train()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

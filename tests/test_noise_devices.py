@@ -6,7 +6,7 @@ from call_counts import Calls
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aesc.noise import CORRUPTIONS, Mix, Stain, corruption, fill, outline, window
+from aesc.noise import CORRUPTIONS, Mix, Rich, Stain, corruption, fill, outline, window
 
 
 @pytest.fixture
@@ -45,11 +45,10 @@ def test_fill_of_any_polygon(seed, whole):
     assert torch.equal(fill(vertices, 20, 24), there)
 
 
-@pytest.mark.parametrize("name", CORRUPTIONS)
-def test_nothing_is_copied_to_the_device_for_a_batch(name):
+@pytest.mark.parametrize("corrupt", [*map(corruption, CORRUPTIONS), Rich()], ids=str)
+def test_nothing_is_copied_to_the_device_for_a_batch(corrupt):
     """A tensor made of Python numbers is such a copy, for which the host waits."""
     images, generator = torch.rand(2, 1, 32, 32), torch.Generator().manual_seed(0)
-    corrupt = corruption(name)
     corrupt(images, generator)
     with Calls() as calls:
         corrupt(images, generator)

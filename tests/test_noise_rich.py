@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_images import generator
 from scipy.ndimage import label
+from torch.nn.functional import max_pool2d
 
 from aesc.errors import InputError
-from aesc.noise import Rich, fillings, select, shapes
+from aesc.noise import Rich, base, fillings, rich, select, shapes
 
 MANY = 200
 
@@ -78,6 +79,99 @@ def test_what_is_marked_has_changed_and_what_could_be_seen_is_marked(stripes):
     assert changed[~mask].max() == 0
     # Nearly all of the mask has changed: it reaches two pixels from what could be seen.
     assert (changed[mask] > 1 / 255).float().mean() > 0.8
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_nothing_is_marked_far_from_what_could_be_seen(value):
+    """A filling darker than black, or brighter than white, changes nothing there."""
+    images = torch.full((32, 3, 64, 64), value)
+    for seed in range(8):
+        corrupted, mask = Rich()(images, generator(seed))
+        change = (corrupted - images).abs().amax(1, keepdim=True)
+        near = max_pool2d(change, 5, stride=1, padding=2)
+        assert near[mask].min() > rich.VISIBLE - 1e-6
+
+
+@pytest.fixture
+def opacities(monkeypatch):
+    """How much of a white filling is seen in black images, by image."""
+    monkeypatch.setattr(rich, "FILLINGS", (lambda images, *_: torch.ones_like(images),))
+
+    def call(**parameters) -> list[np.ndarray]:
+        black = torch.zeros(MANY, 1, 64, 64)
+        corrupted, mask = Rich(clean=0.0, **parameters)(black, generator())
+        parts = [image[seen].numpy() for image, seen in zip(corrupted, mask, strict=True)]
+        return [part for part in parts if len(part)]  # fine noise may miss every pixel
+
+    return call
+
+
+def test_a_share_of_the_images_has_soft_borders(opacities):
+    for share in (0.0, 0.3, 1.0):
+        shades = [len(np.unique(image.round(4))) for image in opacities(soft=share)]
+        soft = np.mean([number > 1 for number in shades])  # with a hard one there is one opacity
+        assert abs(soft - share) < 0.12
+
+
+def test_opacity_is_drawn_for_each_image_from_the_range(opacities):
+    strongest = np.array([image.max() for image in opacities(soft=0.0, opacity=(0.3, 0.9))])
+    assert strongest.min() >= 0.3 and strongest.max() <= 0.9
+    assert strongest.min() < 0.35 and strongest.max() > 0.85 and 0.55 < strongest.mean() < 0.65
+
+
+@pytest.mark.parametrize("parts", ["SHAPES", "FILLINGS"])
+def test_all_kinds_are_drawn_about_as_often(parts, monkeypatch, stripes):
+    drawn = dict.fromkeys(getattr(rich, parts), 0)
+
+    def counting(part):
+        def draw(images, *others):
+            drawn[part] += len(images)
+            return part(images, *others)
+
+        return draw
+
+    monkeypatch.setattr(rich, parts, tuple(map(counting, drawn)))
+    for seed in range(20):
+        Rich()(stripes, generator(seed))
+    shares = np.array([*drawn.values()]) / sum(drawn.values())
+    assert np.allclose(shares, 1 / len(drawn), atol=0.04)  # of 1280 images or more
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_number_of_shapes_is_drawn_from_one_to_the_most(most, monkeypatch):
+    """Shapes that have a row each can be counted."""
+    rows = iter(range(most * MANY))
+
+    def row(canvas, *_):
+        drawn = torch.zeros(len(canvas), *canvas.shape[2:])
+        for one in drawn:
+            one[next(rows) % most] = 1
+        return drawn
+
+    monkeypatch.setattr(rich, "SHAPES", (row,))
+    monkeypatch.setattr(rich, "FILLINGS", (lambda images, *_: torch.ones_like(images),))
+    corrupted, _ = Rich(shapes=most, soft=0.0, clean=0.0)(torch.zeros(MANY, 1, 16, 16), generator())
+    numbers, counts = (corrupted[:, 0, :, 0] > 0).sum(1).unique(return_counts=True)
+    assert numbers.tolist() == list(range(1, most + 1))
+    assert counts.min() > 0.7 * MANY / most
+
+
+def test_pieces_are_of_another_image(monkeypatch, stripes):
+    given = []
+    monkeypatch.setattr(rich, "FILLINGS", (lambda *parts: given.append(parts) or parts[1],))
+    Rich()(stripes, generator())
+    images, others, _ = given[0]
+    assert not (images == others).flatten(1).all(1).any()
+    assert {one.numpy().tobytes() for one in others} == {one.numpy().tobytes() for one in stripes}
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
+def test_whole_numbers_lie_below_their_end_for_images_of_any_precision(kind):
+    """As uniform draws in half precision, one of some hundred would be the end itself."""
+    drawn = base.below(40_000, 4, generator(), torch.zeros((), dtype=kind))
+    numbers, counts = drawn.unique(return_counts=True)
+    assert drawn.dtype == torch.int64 and numbers.tolist() == [0, 1, 2, 3]
+    assert np.allclose(counts / 40_000, 0.25, atol=0.01)
 
 
 @pytest.mark.parametrize("draw", shapes.SHAPES, ids=lambda draw: draw.__name__)

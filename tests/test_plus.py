@@ -8,8 +8,9 @@ from scipy.ndimage import convolve, gaussian_filter
 from torch.nn import functional
 
 from aesc.baselines import ssim_loss, ssim_map
-from aesc.errors import InputError
+from aesc.errors import InputError, TrainingError
 from aesc.experiment import LOSSES, METHODS, RunConfig, ScoringOptions
+from aesc.model import AESc
 from aesc.noise import Rich
 from aesc.plus import (
     AEScPlus,
@@ -23,6 +24,7 @@ from aesc.plus import (
 )
 from aesc.scoring import image_scores
 from aesc.training import Trainer, TrainingSettings
+from aesc.training.held_out import HeldOut
 
 PREWITT = np.array([[-1, 0, 1]] * 3) / 3
 
@@ -72,6 +74,10 @@ def test_similarity_has_finite_gradients_where_images_are_flat():
     assert torch.isfinite(flat.grad).all()
 
 
+def loss_of(outputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return repair_and_mark_loss(outputs, images(2, 3, 64, 64), mask)
+
+
 @pytest.mark.parametrize(
     ("call", "named"),
     [
@@ -81,6 +87,15 @@ def test_similarity_has_finite_gradients_where_images_are_flat():
         (lambda: Lighting(gain=(1.2, 0.8)), "gain"),
         (lambda: Lighting(gamma=(0.0, 1.0)), "gamma"),
         (lambda: Lighting(uneven=2.0), "uneven"),
+        (lambda: Lighting()(images(1, 8, 8), generator()), "B x C x H x W"),
+        (lambda: Lighting()(images(1, 1, 8, 8).int(), generator()), "255"),
+        (lambda: focal_loss(images(1, 1, 8, 8), images(1, 1, 8, 9) > 0), "mask"),
+        (lambda: focal_loss(images(1, 1, 8, 8), images(1, 1, 8, 8)), "booleans"),
+        (lambda: defect_map(images(1, 8, 8), images(1, 8, 8)), "unlike"),
+        (lambda: defect_map(images(1, 2, 8, 8), images(1, 2, 8, 8)), "unlike"),
+        (lambda: defect_map(images(1, 1, 8, 8), images(1, 1, 8, 9)), "marked"),
+        (lambda: loss_of(images(2, 7, 64, 64), images(2, 1, 64, 64) > 0), "outputs"),
+        (lambda: loss_of(images(2, 8, 64, 64), images(2, 3, 64, 64) > 0), "mask"),
         (lambda: AEScPlus(channels=0), "channels"),
         (lambda: AEScPlus(channels=3)(images(1, 1, 64, 64)), "3"),
         (lambda: AEScPlus(channels=3)(images(1, 3, 63, 64)), "64"),
@@ -103,6 +118,7 @@ def test_light_is_gain_gamma_and_a_smooth_field():
     uneven = Lighting(gain=(1, 1), gamma=(1, 1), uneven=0.15)(grey, generator())
     assert uneven.std((2, 3)).mean() > 0.01
     assert (uneven.diff(dim=3).abs().max()) < 0.02  # smooth
+    assert 0.14 < (uneven / 0.5 - 1).abs().max() <= 0.15 + 1e-6  # between its values as well
     assert Lighting()(torch.ones(4, 3, 16, 16), generator()).max() <= 1
 
 
@@ -182,8 +198,9 @@ def test_judge_is_trained_with_and_without_what_was_redrawn(trusted):
     model.trusted.fill_(trusted)
     assert model.eval().shown(6).flatten().tolist() == [trusted] * 6
     other = 1 - trusted
-    expected = [other, trusted, trusted, trusted, other, trusted]
+    expected = [trusted, trusted, trusted, other, trusted, trusted]
     assert model.train().shown(6).flatten().tolist() == expected
+    assert model.shown(3).flatten().tolist() == [trusted] * 3, "most as it will be asked"
 
 
 def test_trainer_shows_the_corrupted_validation_images_to_a_network_that_looks(monkeypatch):
@@ -196,8 +213,57 @@ def test_trainer_shows_the_corrupted_validation_images_to_a_network_that_looks(m
     trainer.run(progress=False)
     assert len(shown) == 2
     for corrupted, mask in shown:
-        assert corrupted is trainer.validation_corrupted
-        assert torch.equal(mask, (corrupted != train[4:]).any(1, keepdim=True))
+        assert corrupted is trainer.held_out.corrupted
+        assert torch.equal(mask, (corrupted != trainer.held_out.clean).any(1, keepdim=True))
+    assert torch.equal(trainer.held_out.clean, train[4:].repeat(8, 1, 1, 1))
+
+
+@pytest.mark.parametrize("count", [1, 3, 16, 20])
+def test_of_few_held_out_images_there_is_always_a_corrupted_one(count):
+    """A single draw of `Rich` leaves one image in ten as it is, and then nothing can be told."""
+    model = AEScPlus(1, generator=generator())
+    for seed in range(20):
+        held_out = HeldOut(model, images(count, 1, 32, 32), Rich(), generator(seed))
+        assert held_out.mask.any() and not held_out.mask.all()
+        assert len(held_out.corrupted) % count == 0 and len(held_out.corrupted) < 2 * max(count, 16)
+
+
+@pytest.mark.parametrize("failing", ["repair", "redraw", "judge"])
+def test_a_network_that_diverges_is_told_of_and_its_best_weights_are_kept(failing):
+    """In each of its three parts; what is no number is never looked at."""
+    train = images(6, 1, 64, 64)
+    settings = TrainingSettings(epochs=3, batches=1, batch_size=2, decay="cosine")
+    loss = LOSSES["repair_and_mark"]
+    trainer = Trainer(AEScPlus(1), train[:4], train[4:], Rich(), settings, loss=loss)
+    step, kept = trainer.step, []
+
+    def diverging(clean):
+        found = step(clean)
+        if len(trainer.history.loss) == 1:
+            kept.append({name: value.clone() for name, value in trainer.best.items()})
+            getattr(trainer.model, failing).head.weight.data.fill_(torch.nan)
+        return found
+
+    trainer.step = diverging
+    with pytest.raises(TrainingError, match="after 1 good epoch:"):
+        trainer.run(progress=False)
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, kept[0][name]), name
+
+
+def test_a_mistaken_judge_still_learns_in_bfloat16():
+    """As on a card: a sigmoid in bfloat16 gives 1 from 6.3 on, where its slope is 0."""
+    model = AESc(1, depth=1, width=2, outputs=1, generator=generator()).train()
+    with torch.no_grad():
+        for weights in model.head.parameters():
+            weights.fill_(0)
+        model.head.bias.fill_(8)
+    with torch.autocast("cpu", torch.bfloat16):
+        marked = model(images(1, 1, 16, 16))
+    assert marked.dtype == torch.float32
+    focal_loss(marked, torch.zeros(1, 1, 16, 16) > 0).backward()
+    # Of -log(1 - p) p**2 by the input of the sigmoid: p**2 (p + 2 (1 - p) 8), nearly 1.
+    assert 0.9 < model.head.bias.grad.item() < 1.1
 
 
 @pytest.mark.parametrize("trusted", [0.0, 1.0])
@@ -272,8 +338,10 @@ def test_method_gives_the_residual_and_the_defect_map(trained):
     assert set(maps.maps) == {"residual", "defect"} and method.kind == "defect"
 
 
-def test_cosine_training_resumes_and_keeps_to_its_length(tmp_path):
+def test_cosine_training_resumes_and_keeps_to_its_length(tmp_path, monkeypatch):
     train = images(12, 1, 64, 64)
+    # An untrained network trusts nothing, and zeros would be restored by themselves.
+    monkeypatch.setattr(AEScPlus, "look", lambda self, *_: self.trusted.fill_(1))
 
     def trainer(epochs: int, name: str = "a") -> Trainer:
         settings = TrainingSettings(epochs=epochs, batches=2, batch_size=4, decay="cosine")
@@ -290,6 +358,7 @@ def test_cosine_training_resumes_and_keeps_to_its_length(tmp_path):
 
     whole = trainer(3)
     whole.run(progress=False)
+    assert whole.model.state_dict()["trusted"] == 1
 
     class Stopped(Exception):
         pass
@@ -306,6 +375,7 @@ def test_cosine_training_resumes_and_keeps_to_its_length(tmp_path):
     with pytest.raises(Stopped):
         stopped.run(progress=False)
     resumed = trainer(3, "b")
+    assert resumed.model.trusted == 1
     resumed.run(progress=False)
     for one, other in zip(
         whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True

@@ -30,6 +30,7 @@ from aesc.detector import (
 )
 from aesc.detector.fitting import training_images
 from aesc.detector.inputs import read_all
+from aesc.experiment import methods
 from aesc.scoring import image_scores
 from aesc.tiling import Mosaic, RandomCrop, in_tiles
 from aesc.training import TrainingSettings
@@ -61,6 +62,18 @@ def detector(folder):
     settings = FitSettings(tile=TILE, device="cpu", false_rejects=0.15, review=0.3)
     schedule = TrainingSettings(epochs=3, batches=8, batch_size=8, learning_rate=3e-3)
     return fit(survey(sorted(folder.iterdir())), settings, schedule, progress=False)
+
+
+def test_what_may_be_turned_is_asked_of_one_tile_of_each_image(folder, monkeypatch):
+    """Overlapping tiles show the same twice, and the nearest neighbour of one is the other."""
+    asked = []
+    found = methods.free_turns
+    monkeypatch.setattr(methods, "free_turns", lambda good: asked.append(good) or found(good))
+    settings = FitSettings(method="aesc_plus", tile=TILE, device="cpu")
+    schedule = TrainingSettings(epochs=1, batches=1, batch_size=2, decay="cosine")
+    images = survey(sorted(folder.iterdir()))
+    fit(images, settings, schedule, progress=False)
+    assert [len(good) for good in asked] == [len(images.train)]
 
 
 # Tiles

@@ -85,7 +85,7 @@ def test_psnr_by_hand(images):
     run = trainer(images, corruption=NoCorruption())
     run.model.eval()
     with torch.inference_mode():
-        output = run.model(run.validation).numpy().astype(np.float64)
+        output = run.model(run.held_out.clean).numpy().astype(np.float64)
     mse = ((output - images[10:].numpy()) ** 2).mean(axis=(1, 2, 3))
     assert run._validate() == pytest.approx((10 * np.log10(1 / mse)).mean(), abs=1e-4)
 

@@ -65,6 +65,9 @@ def test_a_seed_gives_the_same_turns_and_images_stay_as_they_were():
     [
         (lambda: Turns(()), "names"),
         (lambda: Turns(("as it is", "inside out")), "inside out"),
+        (lambda: Turns("as it is"), "names"),
+        (lambda: Turns(("half a turn",))(torch.rand(1, 8, 8), generator()), "B x C x H x W"),
+        (lambda: free_turns(torch.rand(20, 8, 8)), "good"),
     ],
 )
 def test_bad_input_is_refused(call, named):

@@ -100,7 +100,7 @@ class ConvAE(nn.Module):
                 "build the network with their size."
             )
         code = self.encoder(images)  # B x latent x 1 x 1
-        return torch.sigmoid(self.decoder(code))  # B x channels x size x size
+        return torch.sigmoid(self.decoder(code).to(images.dtype))  # B x channels x size x size
 
 
 class _Halving(nn.Conv2d):

@@ -97,7 +97,7 @@ class RestorationNet(nn.Module):
         for block in self.decoder:
             x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = block(torch.cat([skips.pop(), x], 1))  # B x 4 width x H'/8 x W'/8, then 2, 1 and 1
-        return torch.sigmoid(self.head(x)[..., :height, :width])  # B x C x H x W
+        return torch.sigmoid(self.head(x)[..., :height, :width].to(images.dtype))  # B x C x H x W
 
 
 @torch.inference_mode()

@@ -65,8 +65,8 @@ Learn = Callable[[nn.Module, Tensor | ImageStream, torch.device], dict[str, Tens
 those images, by name; kept with the weights."""
 
 Varied = Callable[[Tensor | ImageStream], tuple[Augment, ...]]
-"""The images that a network is trained on to what changes them, in this order, before they are
-corrupted."""
+"""Good images, of which no two show the same, to what changes those of the training, in this order,
+before they are corrupted."""
 
 Comparison = Callable[
     [nn.Module, Mapping[str, Tensor], ScoringOptions], Callable[[Tensor], Compared]
@@ -98,8 +98,8 @@ class Method:
         norm: how a map becomes the image score, one of `aesc.scoring.SCORES`.
         kind: name of the map that a detector scores.
         decay: how the learning rate falls, one of `aesc.training.DECAYS`.
-        varied: function that makes, from the training images, what changes them before they are
-            corrupted.
+        varied: function that makes, from good images, what changes those of the training before
+            they are corrupted.
         square: whether the network takes square images alone.
         learn: function that takes from the training images what scoring needs besides the network.
 

@@ -21,6 +21,7 @@ def method_trainer(
     validation: Tensor,
     settings: TrainingSettings | None = None,
     *,
+    distinct: Tensor | ImageStream | None = None,
     corruption: str | None = None,
     tile: int = 0,
     seed: int = 0,
@@ -35,6 +36,8 @@ def method_trainer(
         train: N x C x H x W in [0, 1], or a stream of them.
         validation: images of the same shape, whose reconstruction chooses the epoch.
         settings: the schedule.
+        distinct: good images of which no two show the same, that tell what may be changed in
+            training; by default ``train``. To be given where that holds overlapping tiles.
         corruption: name of one that the method can be trained with; by default its own.
         tile: side of the squares that the network is trained on, at random places of the images,
             in the middle of those for validation; 0 trains on whole images.
@@ -45,7 +48,7 @@ def method_trainer(
     Raises:
         InputError: as `aesc.training.Trainer`.
     """
-    changes = method.varied(train)
+    changes = method.varied(train if distinct is None else distinct)
     if tile:
         top, left = ((side - tile) // 2 for side in validation.shape[2:])
         validation = validation[..., top : top + tile, left : left + tile].contiguous()

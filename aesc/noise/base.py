@@ -68,6 +68,28 @@ def uniform(
     return (draws * (high - low) + low).to(device=like.device, dtype=like.dtype)
 
 
+def below(count: int, end: int, generator: torch.Generator, like: Tensor) -> Tensor:
+    """Whole numbers from 0 to ``end - 1``, equally frequent, on the device of ``like``.
+
+    Args:
+        count: how many are drawn.
+        end: the number that they lie below.
+        generator: source of the draws, on any device.
+        like: tensor whose device the result gets; its type does not matter, as in half precision a
+            uniform draw of just below 4 is 4.
+
+    Returns:
+        B whole numbers, one for each of ``count``.
+
+    Example:
+        >>> below(6, 3, torch.Generator().manual_seed(0), torch.zeros(()))
+        tensor([2, 0, 2, 0, 1, 0])
+    """
+    return torch.randint(end, (count,), generator=generator, device=generator.device).to(
+        like.device
+    )
+
+
 def normal(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
     """Standard normal draws, of the type and device of ``like``.
 

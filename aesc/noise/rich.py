@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from aesc._checks import interval, number, whole
-from aesc.noise.base import Corruption, Range, uniform
+from aesc.noise.base import Corruption, Range, below, uniform
 from aesc.noise.fillings import FILLINGS, Filling
 from aesc.noise.select import per_image
 from aesc.noise.shapes import SHAPES, Shape
@@ -33,8 +33,10 @@ class Rich(Corruption):
 
     Attributes:
         shapes: most shapes in an image; their number is drawn from 1 to this.
-        size: range of a shape's largest radius, as a fraction of the smaller image side; small ones
-            are as frequent as large ones on a logarithmic scale.
+        size: range of the size of a shape, as a fraction of the smaller image side: the larger
+            semi-axis of a blot before its outline is made irregular, or half the length of a
+            stroke. Patches and specks are spread over a blot of twice the size. Small shapes are as
+            frequent as large ones on a logarithmic scale.
         opacity: range of the opacity of the filling.
         soft: share of the images whose shapes have a soft border.
         clean: share of the images left as they are, so that a network learns to leave good images
@@ -47,7 +49,7 @@ class Rich(Corruption):
         >>> images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         >>> corrupted, mask = Rich(clean=0.5)(images, torch.Generator().manual_seed(0))
         >>> mask.flatten(1).any(1).int()  # which images are corrupted
-        tensor([1, 1, 1, 1, 0, 1, 0, 0], dtype=torch.int32)
+        tensor([1, 1, 0, 1, 0, 0, 0, 1], dtype=torch.int32)
     """
 
     shapes: int = 3
@@ -69,7 +71,7 @@ class Rich(Corruption):
         opacity = self._softened(self._drawn(images, generator), generator)  # B x 1 x H x W
         strength = uniform(batch, self.opacity, generator, images)
         corrupt = uniform(batch, (0.0, 1.0), generator, images) >= self.clean
-        change = self._filling(images, generator).sub_(images)  # B x C x H x W
+        change = self._filling(images, generator).clamp_(0, 1).sub_(images)  # B x C x H x W
         change.mul_(opacity.mul_(strength * corrupt))
         # What nobody could see is no corruption: a filling may resemble what it covers.
         visible = change.abs().amax(1, keepdim=True)  # B x 1 x H x W
@@ -81,7 +83,7 @@ class Rich(Corruption):
         """The union of each image's shapes: B x 1 x H x W, 0 or 1."""
         batch, _, height, width = images.shape
         canvas = images.new_empty(1).expand(batch * self.shapes, 1, height, width)
-        kind = uniform((len(canvas),), (0.0, float(len(SHAPES))), generator, images).long()
+        kind = below(len(canvas), len(SHAPES), generator, images)
         low, high = self.size
         spread = uniform((len(canvas),), (0.0, 1.0), generator, images)
         radius = low * (high / low) ** spread * min(height, width)  # B shapes
@@ -91,8 +93,8 @@ class Rich(Corruption):
 
         drawn = per_image(kind, [drawing(draw) for draw in SHAPES])
         drawn = drawn.view(batch, self.shapes, height, width)
-        count = uniform((batch, 1), (0.0, float(self.shapes)), generator, images)
-        first = torch.arange(self.shapes, device=images.device) <= count.floor()  # B x shapes
+        others = below(batch, self.shapes, generator, images).view(-1, 1)
+        first = torch.arange(self.shapes, device=images.device) <= others  # B x shapes
         return drawn.mul_(first.view(batch, self.shapes, 1, 1)).amax(1, keepdim=True)
 
     def _softened(self, opacity: Tensor, generator: torch.Generator) -> Tensor:
@@ -104,8 +106,8 @@ class Rich(Corruption):
 
     def _filling(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """What the shapes are filled with, drawn over the whole image: B x C x H x W."""
-        kind = uniform((len(images),), (0.0, float(len(FILLINGS))), generator, images).long()
-        others = images[torch.randperm(len(images), generator=generator, device=generator.device)]
+        kind = below(len(images), len(FILLINGS), generator, images)
+        others = images.roll(1, 0)  # the images of a batch come in random order
 
         def filling(fill: Filling) -> Callable[[Tensor], Tensor]:
             return lambda chosen: fill(images[chosen], others[chosen], generator)

@@ -24,12 +24,12 @@ _THIN = 1.5
 """Least thickness of a stroke in pixels, so that it hits the centres of pixels."""
 
 Shape = Callable[[Tensor, Tensor, torch.Generator], Tensor]
-"""A canvas (K x 1 x H x W, whose values are not looked at), largest radii in pixels (K) and a
-source of draws to K x H x W, 1 inside and 0 outside."""
+"""A canvas (K x 1 x H x W, whose values are not looked at), radii in pixels (K) and a source of
+draws to K x H x W, 1 inside and 0 outside."""
 
 
 def blots(canvas: Tensor, radius: Tensor, generator: torch.Generator) -> Tensor:
-    """Irregular closed outlines, as those of `Stain`."""
+    """Irregular closed outlines, as those of `Stain`; the radius is the larger semi-axis."""
     height, width = canvas.shape[2:]
     semi_axes, centre, outline = _BLOT.draw(canvas, generator)  # K x 2, K x 2, K x V x 2
     outline = outline * (radius / semi_axes.amax(1)).view(-1, 1, 1)
@@ -39,7 +39,7 @@ def blots(canvas: Tensor, radius: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def strokes(canvas: Tensor, radius: Tensor, generator: torch.Generator) -> Tensor:
-    """Crooked lines of constant thickness, such as scratches, hairs and threads."""
+    """Crooked lines, such as scratches, hairs and threads; the radius is half their length."""
     count, _, height, width = canvas.shape
     turns = normal((count, SEGMENTS), generator, canvas) * 0.5
     turns[:, 0] = uniform((count,), (0.0, 2 * math.pi), generator, canvas)

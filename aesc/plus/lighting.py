@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from aesc._checks import interval, number
+from aesc._checks import image_batch, interval, number
 from aesc.noise import uniform
 from aesc.noise.base import Range
 
@@ -26,7 +26,7 @@ class Lighting:
     Attributes:
         gain: range of the factor on all values.
         gamma: range of the exponent.
-        uneven: largest deviation of a smooth field from 1, which multiplies the image.
+        uneven: largest deviation from 1 of a smooth field that multiplies the image.
 
     Raises:
         InputError: a parameter outside its range.
@@ -57,7 +57,11 @@ class Lighting:
 
         Returns:
             Images of the same shape in [0, 1].
+
+        Raises:
+            InputError: anything else than B x C x H x W images of floating point.
         """
+        image_batch(images)
         one_each = (len(images), 1, 1, 1)
         gain = uniform(one_each, self.gain, generator, images)
         gamma = uniform(one_each, self.gamma, generator, images)
@@ -66,4 +70,5 @@ class Lighting:
         field = functional.interpolate(
             field, images.shape[2:], mode="bicubic", align_corners=False
         )  # B x 1 x H x W
+        field = field.clamp(*bounds)  # a cubic runs beyond the values that it goes through
         return (images.pow(gamma) * (gain * (1 + field))).clamp_(0, 1)

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aesc._bands import gaussian_means
+from aesc._checks import image_batch, same_shape
 from aesc.baselines.ssim import ssim_loss, ssim_map
+from aesc.errors import InputError
 from aesc.metrics import auroc
 from aesc.model import AE, AESc
 from aesc.plus.gradients import gms_loss, similarity, squared_gradients
@@ -116,16 +118,22 @@ class AEScPlus(nn.Module):
         trusted = self.trusted.expand(batch, 1, 1, 1)
         if not self.training:
             return trusted
-        otherwise = torch.arange(batch, device=trusted.device) % OTHERWISE == 0
+        # The last of so many: in a batch of fewer, none.
+        otherwise = torch.arange(batch, device=trusted.device) % OTHERWISE == OTHERWISE - 1
         return torch.where(otherwise.view(-1, 1, 1, 1), 1 - trusted, trusted)
 
     @torch.no_grad()
     def look(self, corrupted: Tensor, mask: Tensor) -> None:
-        """Decide whether the redrawing is to be trusted.
+        """Decide whether the redrawing is to be trusted; not unless there is something to tell.
+
+        The network is in evaluation mode.
 
         Args:
             corrupted: N x C x H x W images that the network is not trained on.
             mask: booleans, N x 1 x H x W, where they are corrupted.
+
+        Raises:
+            InputError: values that are not finite, of images or of a network that has diverged.
         """
         unlike = torch.cat([unlikeness(x, self.redraw(x)) for x in corrupted.split(16)])
         self.trusted.fill_(float(auroc(unlike.cpu(), mask.cpu()) >= TELLING))
@@ -191,9 +199,14 @@ def repair_and_mark_loss(outputs: Tensor, clean: Tensor, mask: Tensor) -> Tensor
     Args:
         outputs: what `AEScPlus` gives for corrupted images, B x (2 C + 2) x H x W.
         clean: the images before, B x C x H x W.
-        mask: where they were corrupted, B x 1 x H x W.
+        mask: booleans, B x 1 x H x W, where they were corrupted.
+
+    Raises:
+        InputError: outputs or a mask of another shape.
     """
     channels = clean.shape[1]
+    _check_planes("outputs", outputs, clean, 2 * channels + 2)
+    _check_planes("mask", mask, clean, 1)
     repaired, redrawn, _, marked = outputs.split([channels, channels, 1, 1], 1)
     repair = functional.mse_loss(repaired, clean) + EDGES * gms_loss(repaired, clean)
     return repair + ssim_loss(redrawn, clean) + focal_loss(marked, mask)
@@ -208,11 +221,17 @@ def focal_loss(probability: Tensor, mask: Tensor) -> Tensor:
         probability: of each pixel to belong to the mask, in [0, 1].
         mask: booleans of the same shape.
 
+    Raises:
+        InputError: shapes that differ, or a mask that is not of booleans.
+
     Example:
         >>> right, wrong = torch.tensor([0.9]), torch.tensor([0.1])
         >>> focal_loss(right, torch.tensor([True])), focal_loss(wrong, torch.tensor([True]))
         (tensor(0.0011), tensor(1.8651))
     """
+    same_shape(mask, probability, ("mask", "probability"))
+    if mask.dtype != torch.bool:
+        raise InputError(f"mask is of type {mask.dtype}: give booleans, for example mask > 0.")
     right = torch.where(mask, probability, 1 - probability).clamp(min=1e-6)
     return ((1 - right) ** FOCUS * -right.log()).mean()
 
@@ -231,12 +250,18 @@ def defect_map(unlike: Tensor, marked: Tensor) -> Tensor:
     Returns:
         B x H x W, at least 0.
 
+    Raises:
+        InputError: maps that are not B x 1 x H x W of floating point, or of different shapes.
+
     Example:
         >>> spot, nothing = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
         >>> spot[..., 32, 32] = 1
         >>> defect_map(nothing, spot)[0, 32, 31:34].round(decimals=2)
         tensor([0.1000, 0.1600, 0.1000])
     """
+    image_batch(unlike, name="unlike")
+    for name, given in {"unlike": unlike, "marked": marked}.items():
+        _check_planes(name, given, unlike, 1)
     found = (marked + SHARE * unlike).squeeze(1)
     window, sigma = blur_of(*found.shape[1:])
     return gaussian_means(found, window=window, sigma=sigma, border="repeated")[0]
@@ -246,3 +271,17 @@ def blur_of(*sides: int) -> tuple[int, float]:
     """Side of the window and standard deviation of the blur of a defect map, in pixels."""
     sigma = BLUR * min(sides)
     return 2 * math.ceil(3 * sigma) + 1, sigma
+
+
+def _check_planes(name: str, given: Tensor, images: Tensor, planes: int) -> None:
+    """Refuse what is not B x so many planes x H x W, of images B x C x H x W.
+
+    Raises:
+        InputError: another shape.
+    """
+    batch, _, height, width = images.shape
+    if given.shape != (batch, planes, height, width):
+        raise InputError(
+            f"{name} is of shape {tuple(given.shape)}: give {batch} x {planes} x {height} x "
+            f"{width}, as the images are of shape {tuple(images.shape)}."
+        )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from aesc._checks import image_batch, quoted
 from aesc.data import ImageStream
 from aesc.errors import InputError
+from aesc.noise.base import below
 
 AS_IT_IS = "as it is"
 
@@ -60,31 +63,36 @@ class Turns:
     names: tuple[str, ...] = (AS_IT_IS,)
 
     def __post_init__(self) -> None:
-        if not self.names or not set(self.names) <= set(SYMMETRIES):
-            raise InputError(f"names is {self.names}: give some of {', '.join(SYMMETRIES)}.")
+        known = isinstance(self.names, tuple) and set(map(str, self.names)) <= set(SYMMETRIES)
+        if not self.names or not known:
+            raise InputError(
+                f"names is {quoted(self.names)}: give a tuple of some of {', '.join(SYMMETRIES)}."
+            )
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Turned images.
 
         Args:
             images: B x C x H x W. Not changed.
-            generator: source of the draws; none is made where there is one name alone.
+            generator: source of the draws; none is made where images stay as they are.
 
         Returns:
             Images of the same shape.
 
         Raises:
-            InputError: turns that exchange rows and columns, of images that are not square.
+            InputError: anything else than B x C x H x W images of floating point, or turns that
+                exchange rows and columns of images that are not square.
         """
+        image_batch(images)
         height, width = images.shape[2:]
         if height != width and any(SYMMETRIES[name][0] for name in self.names):
             raise InputError(
                 f"Images of {width} x {height} pixels cannot be turned by a quarter or transposed: "
                 "give square images, or other turns."
             )
-        drawn = torch.zeros(len(images), dtype=torch.long, device=images.device)
-        if len(self.names) > 1:
-            drawn.random_(len(self.names), generator=generator)
+        if self.names == (AS_IT_IS,):
+            return images.clone()
+        drawn = below(len(images), len(self.names), generator, images)  # B
         return turned(images, *(self._among(drawn, part) for part in range(3)))
 
     def _among(self, drawn: Tensor, part: int) -> Tensor:
@@ -118,50 +126,59 @@ def free_turns(good: Tensor | ImageStream) -> Turns:
     use for turns is ours.
 
     Args:
-        good: N x C x H x W good images, or a stream of them.
+        good: N x C x H x W good images, or a stream of them. No two show the same: of an image that
+            is there twice, or of tiles that overlap, the nearest neighbour is nearer than any turn.
 
     Returns:
         Turns among which is always the image as it is; no other where there are fewer than `LEAST`
         images, and none that exchanges the sides of images that are not square.
+
+    Raises:
+        InputError: a tensor that is not N x C x H x W of floating point.
     """
+    if isinstance(good, Tensor):
+        image_batch(good, name="good")
     if len(good) < LEAST:
         return Turns()
-    images = torch.stack([good[i] for i in range(0, len(good), -(-len(good) // MOST))])
-    layout, spectrum = _Neighbours(_layout(images)), _Neighbours(_spectrum(images))
-
-    def is_free(name: str) -> bool:
-        after = turned(images, *torch.tensor(SYMMETRIES[name]))
-        shares = layout.kept_by(_layout(after)), spectrum.kept_by(_spectrum(after))
-        return min(shares) >= ALIKE
-
-    square = images.shape[2] == images.shape[3]
-    others = [name for name, (across, *_) in SYMMETRIES.items() if square or not across][1:]
-    return Turns((AS_IT_IS, *filter(is_free, others)))
+    height, width = good.shape[2:]
+    names = [name for name, (across, *_) in SYMMETRIES.items() if height == width or not across]
+    # One after another: at full size, so many images of a stream need not fit into memory.
+    looks = [_looks(good[i], names) for i in range(0, len(good), -(-len(good) // MOST))]
+    layout, spectrum = (_kept(torch.stack(kind)) for kind in zip(*looks, strict=True))  # T each
+    shares = torch.minimum(layout, spectrum).tolist()
+    others = list(zip(names, shares, strict=True))[1:]
+    return Turns((AS_IT_IS, *(name for name, share in others if share >= ALIKE)))
 
 
-class _Neighbours:
-    """Descriptions of good images, N x D, and how near each is to the nearest other one."""
+def _looks(image: Tensor, names: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """A good image, C x H x W, after each of T turns: what lies where, and what runs which way.
 
-    def __init__(self, seen: Tensor) -> None:
-        self.seen = seen
-        self.usual = self._nearest(seen)
-
-    def kept_by(self, after: Tensor) -> float:
-        """Share of the images, N x D after a turn, that are as near to the others as before."""
-        return (self._nearest(after) <= self.usual).float().mean().item()
-
-    def _nearest(self, some: Tensor) -> Tensor:
-        return torch.cdist(some, self.seen).fill_diagonal_(torch.inf).amin(1)
-
-
-def _layout(images: Tensor) -> Tensor:
-    """N x C x H x W to N x D: what lies where."""
-    return functional.adaptive_avg_pool2d(images, LAYOUT).flatten(1)
-
-
-def _spectrum(images: Tensor) -> Tensor:
-    """N x C x H x W to N x D: how much there is of each frequency and direction."""
-    grey = images.mean(1, keepdim=True)  # N x 1 x H x W
+    Returns:
+        The image reduced to few pixels, and the amplitudes of its frequencies, T x D each.
+    """
+    flags = torch.tensor([SYMMETRIES[name] for name in names], device=image.device)  # T x 3
+    images = turned(image.expand(len(names), -1, -1, -1), *flags.T.view(3, -1, 1, 1, 1))
+    grey = images.mean(1, keepdim=True)  # T x 1 x H x W
     amplitudes = torch.fft.fft2(grey - grey.mean((2, 3), keepdim=True)).abs().log1p()
     centred = torch.fft.fftshift(amplitudes, dim=(2, 3))
-    return functional.adaptive_avg_pool2d(centred, SPECTRUM).flatten(1)
+    return _reduced(images, LAYOUT), _reduced(centred, SPECTRUM)
+
+
+def _reduced(images: Tensor, side: int) -> Tensor:
+    """T x C x H x W to T x D."""
+    return functional.adaptive_avg_pool2d(images, side).flatten(1)
+
+
+def _kept(looks: Tensor) -> Tensor:
+    """Of images after turns, N x T x D, the share that is as near to the others as before: T.
+
+    The first turn leaves the images as they are.
+    """
+    before = looks[:, 0]  # N x D
+    nearest = torch.stack([_nearest(after, before) for after in looks.unbind(1)])  # T x N
+    return (nearest <= nearest[0]).float().mean(1)
+
+
+def _nearest(some: Tensor, good: Tensor) -> Tensor:
+    """How near each of N images is to the nearest good one but itself: N x D twice to N."""
+    return torch.cdist(some, good).fill_diagonal_(torch.inf).amin(1)

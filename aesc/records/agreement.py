@@ -12,8 +12,9 @@ from itertools import pairwise
 from aesc.errors import InputError
 from aesc.records.record import Record
 
-NEW_NUMBERS = ("0.1.0",)
-"""Versions of the package from which on the same run gives other numbers than before, rising.
+NEW_NUMBERS = (("0.1.0", None), ("0.3.0", "rich"))
+"""Versions of the package from which on the same run gives other numbers than before, rising, and
+the corruption of the runs that this is so of; None for all.
 
 A change of network, corruption, training, score or metric that moves a result puts its version
 here; records from both sides of it are not averaged. Other versions give the same numbers.
@@ -75,21 +76,24 @@ def _setup(record: Record) -> dict[str, object]:
     setup = record.model_dump(
         include={"data": True, "method": True}, exclude={"data": _OF_FILES, "method": {"seed"}}
     )
-    return _flat(setup | {"numbers of version": _numbers(record.environment.aesc)})
+    return _flat(
+        setup | {"numbers of version": _numbers(record.environment.aesc, record.method.corruption)}
+    )
 
 
-def _numbers(version: str) -> str:
+def _numbers(version: str, corruption: str) -> str:
     """The latest of `NEW_NUMBERS` that is not after a version: equal for equal numbers.
 
     Example:
-        >>> _numbers("0.1.7")
-        '0.1.0'
+        >>> _numbers("0.3.1", "stain"), _numbers("0.3.1", "rich")
+        ('0.1.0', '0.3.0')
     """
-    return max(
-        (known for known in NEW_NUMBERS if _release(known) <= _release(version)),
-        key=_release,
-        default=version,
+    changes = (
+        since
+        for since, concerned in NEW_NUMBERS
+        if concerned in (None, corruption) and _release(since) <= _release(version)
     )
+    return max(changes, key=_release, default=version)
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -16,10 +16,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from aesc._checks import image_batch, whole
+from aesc._checks import counted, image_batch, whole
 from aesc.data.stream import ImageStream, batches_of
 from aesc.errors import InputError, TrainingError
-from aesc.metrics import psnr
 from aesc.noise import Corruption
 from aesc.training.captured import CapturedStep
 from aesc.training.checkpoint import (
@@ -30,10 +29,11 @@ from aesc.training.checkpoint import (
     restore_optimizer,
     snapshot,
 )
+from aesc.training.held_out import HeldOut
 from aesc.training.order import shuffled_batches
 from aesc.training.precision import autocast_type
 from aesc.training.rate import LearningRate
-from aesc.training.settings import Augment, History, Looks, TrainingSettings, mse_loss
+from aesc.training.settings import Augment, History, TrainingSettings, mse_loss
 
 EVERY = 10.0
 """Least seconds between two checkpoints on a card, where an epoch takes less than writing one."""
@@ -51,7 +51,8 @@ class Trainer:
         train: N x C x H x W good images in [0, 1], or a stream of them, which trains to the same
             weights.
         validation: M x C x H x W good images that are never trained on. They are corrupted once,
-            by the seed, so that the PSNR of two epochs can be compared.
+            by the seed, so that the PSNR of two epochs can be compared; if they are few and the
+            network `Looks`, several times each.
         corruption: what the network learns to undo.
         settings: the schedule; by default the published one.
         seed: seed of the order of the images and of the corruption.
@@ -114,10 +115,8 @@ class Trainer:
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
         self.train_count = len(train)
         self.batches_at = batches_of(train, self.device)
-        self.validation = validation.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
-        held_out = corruption(self.validation, self.generator)
-        self.validation_corrupted, self.validation_mask = held_out
+        self.held_out = HeldOut(model, validation.to(self.device), corruption, self.generator)
         on_cuda = self.device.type == "cuda"
         self.optimizer = torch.optim.Adam(
             model.parameters(),
@@ -166,10 +165,11 @@ class Trainer:
                 if not (math.isfinite(loss) and math.isfinite(decibels)):
                     self.model.load_state_dict(self.best)
                     raise TrainingError(
-                        f"The loss is no longer finite after {len(self.history.loss)} good epochs: "
-                        f"try a learning rate below {self.settings.learning_rate:g} (the best "
-                        "weights so far are kept)."
+                        "The loss is no longer finite after "
+                        f"{counted(len(self.history.loss), 'good epoch')}: try a learning rate "
+                        f"below {self.settings.learning_rate:g} (the best weights so far are kept)."
                     )
+                self.held_out.show()
                 self._record(loss, decibels)
                 bar.set_postfix(loss=f"{loss:.5f}", psnr=f"{decibels:.2f} dB")
         self.model.load_state_dict(self.best)
@@ -227,18 +227,10 @@ class Trainer:
         with torch.autocast(self.device.type, self.autocast_type, cache_enabled=False):
             return self.model(images).float()
 
-    @torch.inference_mode()
     def _validate(self) -> float:
         """Mean PSNR in decibels of the reconstructed validation images."""
         self.model.eval()
-        values = []
-        size = self.settings.batch_size
-        pairs = zip(self.validation_corrupted.split(size), self.validation.split(size), strict=True)
-        for corrupted, clean in pairs:
-            values.append(psnr(self._reconstruct(corrupted)[:, : clean.shape[1]], clean))
-        if isinstance(self.model, Looks):
-            self.model.look(self.validation_corrupted, self.validation_mask)
-        return torch.cat(values).mean().item()
+        return self.held_out.psnr(self._reconstruct, self.settings.batch_size)
 
     def _record(self, loss: float, decibels: float) -> None:
         """Note a finished epoch, keep its weights when they are the best, write the checkpoint."""

@@ -1,0 +1,92 @@
+"""The benchmarks of AESc+: its steps, what it trusts, other light; on small sizes."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from aesc.experiment import Experiment, RunConfig
+from aesc.metrics import auroc
+from aesc.plus import AEScPlus
+from aesc.training import TrainingSettings
+from benchmarks import harness, relit, steps, trust
+
+ONE_BATCH = TrainingSettings(epochs=1, batches=1, batch_size=4, decay="cosine")
+
+
+def test_every_step_is_measured_once_and_anew_with_another_schedule(tmp_path, monkeypatch):
+    steps.measure("mesh", 0, ONE_BATCH, tmp_path)
+    (path,) = tmp_path.iterdir()
+    cases = harness.kept([path])
+    expected = [step for training in steps.TRAININGS for step in training.steps]
+    assert [case["step"] for case in cases] == expected
+    assert all(case["category"] == "mesh" and 0 <= case["image"] <= 1 for case in cases)
+    # A step of its own is another network or another way to read it.
+    networks = [case["pixel"] for case in cases if case["step"] != "turns"]
+    assert len(set(networks)) >= len(networks) - 1  # the last changes the image score alone
+    again = []
+    monkeypatch.setattr(steps, "cases_of", lambda *given: again.append(given) or [])
+    steps.measure("mesh", 0, ONE_BATCH, tmp_path)
+    assert again == [] and harness.kept([path]) == cases
+    longer = TrainingSettings(epochs=1, batches=2, batch_size=4, decay="cosine")
+    steps.measure("mesh", 0, longer, tmp_path)
+    assert again == [("mesh", 0, longer)]
+
+
+@pytest.fixture
+def config(stripes, one_batch) -> RunConfig:
+    return RunConfig.checked(category="stripes", data=str(stripes.parent), model="aesc_plus")
+
+
+def test_a_network_is_scored_both_ways_once(config, tmp_path, monkeypatch):
+    Experiment(config, tmp_path, progress=False).run()
+    trust.measure(config, tmp_path)
+    path = tmp_path / "cases" / f"{config.name}.json"
+    (case,) = harness.kept([path])
+    record = json.loads((tmp_path / f"{config.name}.json").read_text("utf-8"))
+    scores = record["metrics"]["defect"]
+    assert case["decided"]["image"] == pytest.approx(scores["image"]["top"]["auroc"])
+    assert case["decided"]["pixel"] == pytest.approx(scores["pixel"]["auroc"])
+    assert case["decided"] != case["otherwise"]
+
+    asked = []
+    monkeypatch.setattr(
+        trust,
+        "case_of",
+        lambda *given: asked.append(given) or trust.Case("stripes", "quick", 0, True, {}, {}),
+    )
+    trust.measure(config, tmp_path)
+    assert asked == []
+    weights = tmp_path / f"{config.name}.safetensors"
+    weights.write_bytes(weights.read_bytes() + b"another network")
+    trust.measure(config, tmp_path)
+    assert len(asked) == 1
+    weights.unlink()
+    trust.measure(config, tmp_path)
+    assert len(asked) == 1, "what was measured of a network that is gone still counts"
+
+
+def test_good_images_alone_are_lit_anew(config, tmp_path, monkeypatch):
+    lights = {"dark": relit.Lighting((0.2, 0.2), (1.0, 1.0), 0.0)}
+    monkeypatch.setattr(relit, "LIGHTS", lights)
+    seen = []
+
+    def darkness(self, model, images, *_):
+        seen.append(images)
+        maps = 1 - images.mean(1)
+        return type("Maps", (), {"maps": {self.kind: maps}})
+
+    monkeypatch.setattr("aesc.experiment.methods.Method.maps", darkness)
+    case = relit.case_of(config, tmp_path)
+    category = Experiment(config, tmp_path).category
+    good = category.labels == 0
+    lit, plain = seen
+    assert torch.equal(plain, category.test) and torch.equal(lit[~good], plain[~good])
+    assert torch.allclose(lit[good], 0.2 * plain[good])
+    top = np.sort((1 - lit.mean(1)).flatten(1), 1)
+    scores = top[:, -20:].mean(1) - top[:, 2047]
+    assert case.lit["dark"] == pytest.approx(auroc(scores, category.labels.numpy()))
+    assert case.model == "aesc_plus" and isinstance(
+        relit.trained(Experiment(config, tmp_path)), AEScPlus
+    )
