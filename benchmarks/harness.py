@@ -92,30 +92,37 @@ def write(options: argparse.Namespace, name: str, rows: Iterable[Row], **more: o
 
 
 def keep(
-    path: Path, made_of: str | None, measure: Callable[[], Sequence[DataclassInstance]]
+    path: Path,
+    made_of: Callable[[], str | None],
+    measure: Callable[[], Sequence[DataclassInstance]],
 ) -> None:
     """Write the cases of a long measurement to a file, unless they are there.
 
     Args:
         path: JSON file, in a folder that is made when it is missing.
-        made_of: what the cases are of: settings, or a digest of a network. Of something else than
-            the file says they are measured anew. None, where that can no longer be asked, leaves a
-            file as it is.
+        made_of: what the cases are of: settings, or a digest of a network. If the file says
+            otherwise, they are measured anew. None, where that can no longer be asked, leaves a
+            file as it is. Asked again after the measurement, which may train the network.
         measure: what takes long.
     """
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))["made_of"]
-        if made_of in (None, found):
+        if made_of() in (None, found):
             return
-    content = {"made_of": made_of, "cases": [asdict(case) for case in measure()]}
+    cases = [asdict(case) for case in measure()]
+    content = {"made_of": made_of(), "cases": cases}
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(content), encoding="utf-8")
 
 
-def kept(paths: Iterable[Path]) -> list[dict[str, object]]:
-    """The cases that `keep` wrote, in the order of the paths."""
+def kept(paths: Iterable[Path], made_of: str | None = None) -> list[dict[str, object]]:
+    """The cases that `keep` wrote, in the order of the paths; those of one thing, or of any."""
+    contents = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
     return [
-        case for path in paths for case in json.loads(path.read_text(encoding="utf-8"))["cases"]
+        case
+        for content in contents
+        if made_of in (None, content["made_of"])
+        for case in content["cases"]
     ]
 
 

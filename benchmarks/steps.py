@@ -116,14 +116,19 @@ def main() -> None:
         [],
         size=SIZE,
         images_seen=schedule.epochs * schedule.batches * schedule.batch_size,
-        cases=kept(sorted(options.runs.glob(f"*-{schedule.epochs}epochs-seed*.json"))),
+        cases=kept(sorted(options.runs.glob("*-seed*.json")), made_of(schedule)),
     )
 
 
 def measure(name: str, seed: int, schedule: TrainingSettings, runs: Path) -> None:
     """Keep the cases of a category, unless those of this schedule and version are kept already."""
     path = runs / f"{name}-{schedule.epochs}epochs-seed{seed}.json"
-    keep(path, f"aesc {version('aesc')}, {schedule}", lambda: cases_of(name, seed, schedule))
+    keep(path, lambda: made_of(schedule), lambda: cases_of(name, seed, schedule))
+
+
+def made_of(schedule: TrainingSettings) -> str:
+    """What cases must share to stand in one result."""
+    return f"aesc {version('aesc')}, {schedule}"
 
 
 def cases_of(name: str, seed: int, schedule: TrainingSettings) -> list[Case]:

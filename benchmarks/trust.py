@@ -64,7 +64,10 @@ def main() -> None:
 def measure(config: RunConfig, runs: Path) -> None:
     """Keep the case of a run, unless that of the same network is kept already."""
     weights = Experiment(config, runs).path(".safetensors")
-    network = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.exists() else None
+
+    def network() -> str | None:
+        return hashlib.sha256(weights.read_bytes()).hexdigest() if weights.exists() else None
+
     keep(runs / "cases" / f"{config.name}.json", network, lambda: [case_of(config, runs)])
 
 

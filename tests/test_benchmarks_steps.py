@@ -32,6 +32,7 @@ def test_every_step_is_measured_once_and_anew_with_another_schedule(tmp_path, mo
     longer = TrainingSettings(epochs=1, batches=2, batch_size=4, decay="cosine")
     steps.measure("mesh", 0, longer, tmp_path)
     assert again == [("mesh", 0, longer)]
+    assert harness.kept([path], steps.made_of(ONE_BATCH)) == []
 
 
 @pytest.fixture
@@ -40,11 +41,11 @@ def config(stripes, one_batch) -> RunConfig:
 
 
 def test_a_network_is_scored_both_ways_once(config, tmp_path, monkeypatch):
-    Experiment(config, tmp_path, progress=False).run()
-    trust.measure(config, tmp_path)
+    trust.measure(config, tmp_path)  # trains the network, which is not there
     path = tmp_path / "cases" / f"{config.name}.json"
     (case,) = harness.kept([path])
-    record = json.loads((tmp_path / f"{config.name}.json").read_text("utf-8"))
+    Experiment(config, tmp_path / "again", progress=False).run()
+    record = json.loads((tmp_path / "again" / f"{config.name}.json").read_text("utf-8"))
     scores = record["metrics"]["defect"]
     assert case["decided"]["image"] == pytest.approx(scores["image"]["top"]["auroc"])
     assert case["decided"]["pixel"] == pytest.approx(scores["pixel"]["auroc"])
@@ -77,7 +78,7 @@ def test_good_images_alone_are_lit_anew(config, tmp_path, monkeypatch):
         maps = 1 - images.mean(1)
         return type("Maps", (), {"maps": {self.kind: maps}})
 
-    monkeypatch.setattr("aesc.experiment.methods.Method.maps", darkness)
+    monkeypatch.setattr("aesc.experiment.method.Method.maps", darkness)
     case = relit.case_of(config, tmp_path)
     category = Experiment(config, tmp_path).category
     good = category.labels == 0

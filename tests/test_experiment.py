@@ -85,7 +85,7 @@ def test_interrupted_before_the_record_does_not_train_again(config, tmp_path, mo
     whole = Experiment(config, tmp_path / "whole", progress=False).run()
     experiment = Experiment(config, tmp_path / "cut", progress=False)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("aesc.experiment.methods.map_batches", _interrupt)
+        patch.setattr("aesc.experiment.method.map_batches", _interrupt)
         experiment.run()
     assert experiment.path(".checkpoint").exists() and not experiment.path(".json").exists()
     monkeypatch.setattr("aesc.training.loop.Trainer._epoch", _interrupt)

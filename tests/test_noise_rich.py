@@ -156,12 +156,27 @@ def test_number_of_shapes_is_drawn_from_one_to_the_most(most, monkeypatch):
     assert counts.min() > 0.7 * MANY / most
 
 
+def test_small_shapes_are_as_frequent_as_large_ones_on_a_logarithmic_scale(monkeypatch):
+    radii = []
+
+    def recorded(canvas, radius, _):
+        radii.append(radius)
+        return canvas.new_zeros(len(canvas), *canvas.shape[2:])
+
+    monkeypatch.setattr(rich, "SHAPES", (recorded,))
+    Rich(shapes=1, size=(0.02, 0.32))(torch.rand(1000, 1, 100, 120), generator())
+    parts = torch.log2(radii[0] / 100 / 0.02).floor().unique(return_counts=True)
+    assert parts[0].tolist() == [0, 1, 2, 3]  # from 2 to 4, 8, 16 and 32 pixels
+    assert parts[1].min() > 200  # of 250 expected
+
+
 def test_pieces_are_of_another_image(monkeypatch, stripes):
     given = []
     monkeypatch.setattr(rich, "FILLINGS", (lambda *parts: given.append(parts) or parts[1],))
     Rich()(stripes, generator())
     images, others, _ = given[0]
     assert not (images == others).flatten(1).all(1).any()
+    assert not (others == images.roll(1, 0)).all(), "nor always of the next"
     assert {one.numpy().tobytes() for one in others} == {one.numpy().tobytes() for one in stripes}
 
 

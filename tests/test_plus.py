@@ -96,6 +96,8 @@ def loss_of(outputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         (lambda: defect_map(images(1, 1, 8, 8), images(1, 1, 8, 9)), "marked"),
         (lambda: loss_of(images(2, 7, 64, 64), images(2, 1, 64, 64) > 0), "outputs"),
         (lambda: loss_of(images(2, 8, 64, 64), images(2, 3, 64, 64) > 0), "mask"),
+        (lambda: repair_and_mark_loss(*[images(2, 8, 64)] * 3), "clean"),
+        (lambda: defect_map(images(1, 1, 8, 8), images(1, 1, 8, 8).int()), "marked"),
         (lambda: AEScPlus(channels=0), "channels"),
         (lambda: AEScPlus(channels=3)(images(1, 1, 64, 64)), "3"),
         (lambda: AEScPlus(channels=3)(images(1, 3, 63, 64)), "64"),
@@ -340,8 +342,8 @@ def test_method_gives_the_residual_and_the_defect_map(trained):
 
 def test_cosine_training_resumes_and_keeps_to_its_length(tmp_path, monkeypatch):
     train = images(12, 1, 64, 64)
-    # An untrained network trusts nothing, and zeros would be restored by themselves.
-    monkeypatch.setattr(AEScPlus, "look", lambda self, *_: self.trusted.fill_(1))
+    # Counts the epochs: an untrained network trusts nothing, and zeros need not be restored.
+    monkeypatch.setattr(AEScPlus, "look", lambda self, *_: self.trusted.add_(1))
 
     def trainer(epochs: int, name: str = "a") -> Trainer:
         settings = TrainingSettings(epochs=epochs, batches=2, batch_size=4, decay="cosine")
@@ -358,7 +360,7 @@ def test_cosine_training_resumes_and_keeps_to_its_length(tmp_path, monkeypatch):
 
     whole = trainer(3)
     whole.run(progress=False)
-    assert whole.model.state_dict()["trusted"] == 1
+    assert whole.model.state_dict()["trusted"] == 3
 
     class Stopped(Exception):
         pass
@@ -375,7 +377,7 @@ def test_cosine_training_resumes_and_keeps_to_its_length(tmp_path, monkeypatch):
     with pytest.raises(Stopped):
         stopped.run(progress=False)
     resumed = trainer(3, "b")
-    assert resumed.model.trusted == 1
+    assert resumed.model.trusted == 2
     resumed.run(progress=False)
     for one, other in zip(
         whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True

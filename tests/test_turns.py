@@ -12,7 +12,7 @@ from aesc.data import ImageStream
 from aesc.errors import InputError
 from aesc.experiment import METHODS, method_trainer
 from aesc.model import AESc
-from aesc.plus import SYMMETRIES, Lighting, Turns, free_turns
+from aesc.plus import SYMMETRIES, Lighting, Turns, free_turns, turns
 from aesc.synthetic import embedded
 from aesc.training import InTurn, TrainingSettings
 
@@ -91,6 +91,48 @@ def test_turns_that_make_no_difference_are_found():
     framed = stripes()
     framed[..., :6] = 0  # a border that always lies in the same place
     assert "left to right" not in free_turns(framed).names
+
+
+def columns(count: int) -> Tensor:
+    """Neighbours left and right that cancel: finer than the layout, which sees noise alone."""
+    source = generator()
+    pairs = 0.4 * torch.rand(count, 1, 64, 32, generator=source).repeat_interleave(2, 3)
+    noise = 0.1 * torch.rand(count, 1, 64, 64, generator=source)
+    return 0.5 + pairs * (torch.arange(64) % 2 - 0.5) + noise
+
+
+def test_a_texture_that_is_finer_than_the_layout_shows_which_way_it_runs():
+    along = {"as it is", "left to right", "top to bottom", "half a turn"}
+    assert set(free_turns(columns(100)).names) == along
+
+
+def test_images_of_several_sizes_are_asked_and_of_many_only_some():
+    square = torch.rand(30, 3, 64, 64, generator=generator())
+    assert free_turns(list(square)) == free_turns(square)
+    sizes = [torch.rand(3, 60 + n % 20, 90 - n % 20, generator=generator(n)) for n in range(100)]
+    along = {"as it is", "left to right", "top to bottom", "half a turn"}
+    assert set(free_turns(sizes).names) == along
+
+    asked = set()
+
+    class Many(list):
+        def __getitem__(self, index):
+            asked.add(index)
+            return super().__getitem__(index)
+
+    free_turns(Many(square[n % 30] for n in range(600)))
+    assert asked == set(range(0, 600, 3))  # at most 256
+
+
+def test_only_the_middle_of_a_large_image_is_asked_which_way_it_runs(monkeypatch):
+    """A spectrum of all of it would take much memory; the layout is that of the whole."""
+    monkeypatch.setattr(turns, "MIDDLE", 32)
+    framed = torch.rand(40, 3, 64, 64, generator=generator())
+    framed[..., :8] = 0
+    assert "left to right" not in free_turns(framed).names
+    around = columns(100)
+    around[..., 16:48, 16:48] = torch.rand(100, 1, 32, 32, generator=generator())
+    assert set(free_turns(around).names) == set(SYMMETRIES)
 
 
 def test_images_that_are_not_square_are_never_turned_by_a_quarter():

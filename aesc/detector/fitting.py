@@ -71,7 +71,7 @@ def fit(
         images,
         training_images(chosen, reading, MOST_CHOICE, settings.seed),
         schedule or settings.schedule(checkpoint)[0],
-        distinct=training_images(train, reading, len(train), settings.seed),
+        whole=None if reading.tiling is None else [torch.from_numpy(p.pixels) for p in train],
         seed=settings.seed,
         device=device,
         checkpoint=checkpoint,
@@ -126,7 +126,7 @@ def training_images(
     Args:
         pictures: good images, read.
         reading: how they were read.
-        most: tiles, about; of each image as many, at least one and at most those that cover it.
+        most: tiles, about; of each image as many, at most those that cover it.
         seed: of the places of the tiles.
 
     Returns:

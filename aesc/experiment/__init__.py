@@ -3,7 +3,8 @@
 from aesc.experiment.config import PRESETS, Preset, RunConfig, full_length
 from aesc.experiment.evaluation import evaluate
 from aesc.experiment.losses import LOSSES, Loss, without_mask
-from aesc.experiment.methods import METHODS, Method, ScoringOptions
+from aesc.experiment.method import Method, ScoringOptions
+from aesc.experiment.methods import METHODS
 from aesc.experiment.parameters import notebook_config
 from aesc.experiment.run import Experiment
 from aesc.experiment.trainers import method_trainer

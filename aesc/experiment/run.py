@@ -25,7 +25,8 @@ from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment.config import PRESETS, RunConfig
 from aesc.experiment.evaluation import evaluate
-from aesc.experiment.methods import METHODS, ScoringOptions
+from aesc.experiment.method import ScoringOptions
+from aesc.experiment.methods import METHODS
 from aesc.experiment.trainers import method_trainer
 from aesc.files import check_writable, remove_abandoned
 from aesc.noise import Corruption

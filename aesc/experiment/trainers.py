@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from aesc.data import ImageStream
 from aesc.experiment.losses import LOSSES
-from aesc.experiment.methods import Method
+from aesc.experiment.method import Method
 from aesc.tiling import RandomCrop
 from aesc.training import InTurn, Trainer, TrainingSettings
 
@@ -21,7 +22,7 @@ def method_trainer(
     validation: Tensor,
     settings: TrainingSettings | None = None,
     *,
-    distinct: Tensor | ImageStream | None = None,
+    whole: Sequence[Tensor] | None = None,
     corruption: str | None = None,
     tile: int = 0,
     seed: int = 0,
@@ -36,8 +37,8 @@ def method_trainer(
         train: N x C x H x W in [0, 1], or a stream of them.
         validation: images of the same shape, whose reconstruction chooses the epoch.
         settings: the schedule.
-        distinct: good images of which no two show the same, that tell what may be changed in
-            training; by default ``train``. To be given where that holds overlapping tiles.
+        whole: the images, C x H x W each, that ``train`` holds tiles of. They tell what may be
+            changed in training, which tiles that overlap do not.
         corruption: name of one that the method can be trained with; by default its own.
         tile: side of the squares that the network is trained on, at random places of the images,
             in the middle of those for validation; 0 trains on whole images.
@@ -48,7 +49,7 @@ def method_trainer(
     Raises:
         InputError: as `aesc.training.Trainer`.
     """
-    changes = method.varied(train if distinct is None else distinct)
+    changes = method.varied(train if whole is None else whole)
     if tile:
         top, left = ((side - tile) // 2 for side in validation.shape[2:])
         validation = validation[..., top : top + tile, left : left + tile].contiguous()

@@ -101,7 +101,7 @@ class InferenceNetwork(nn.Module):
         """Images, B x C x H x W, and the maps of all levels to B x C x H x W."""
         images, x = maps[0], maps[-1]
         if len(maps) == 2:  # a single level has no decoder but the head
-            return torch.sigmoid(crop(self.head(x), images))
+            return torch.sigmoid(crop(self.head(x), images).to(images.dtype))
         for index in range(len(self.decoder) - 1, 0, -1):
             # B x 256 x H/32 x W/32 ... B x 32 x H/4 x W/4
             x = self._join(self.decoder[-1 - index](x), maps[index + 1], index, generator)
@@ -110,7 +110,7 @@ class InferenceNetwork(nn.Module):
         parts = []
         for part, skip in zip(x.split(few), maps[1].split(few), strict=True):
             finest = self._join(self.decoder[-1](part), skip, 0, generator)  # 4 x 16 x H/2 x W/2
-            parts.append(torch.sigmoid(crop(self.head(finest), images)))
+            parts.append(torch.sigmoid(crop(self.head(finest), images).to(images.dtype)))
         return torch.cat(parts)
 
     def _join(

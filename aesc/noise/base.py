@@ -75,11 +75,11 @@ def below(count: int, end: int, generator: torch.Generator, like: Tensor) -> Ten
         count: how many are drawn.
         end: the number that they lie below.
         generator: source of the draws, on any device.
-        like: tensor whose device the result gets; its type does not matter, as in half precision a
-            uniform draw of just below 4 is 4.
+        like: tensor whose device the result gets. Its type is ignored: rounded to half precision, a
+            uniform draw just below 4 would become 4.
 
     Returns:
-        B whole numbers, one for each of ``count``.
+        ``count`` whole numbers, int64.
 
     Example:
         >>> below(6, 3, torch.Generator().manual_seed(0), torch.zeros(()))

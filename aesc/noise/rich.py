@@ -35,8 +35,8 @@ class Rich(Corruption):
         shapes: most shapes in an image; their number is drawn from 1 to this.
         size: range of the size of a shape, as a fraction of the smaller image side: the larger
             semi-axis of a blot before its outline is made irregular, or half the length of a
-            stroke. Patches and specks are spread over a blot of twice the size. Small shapes are as
-            frequent as large ones on a logarithmic scale.
+            stroke. Patches and specks are spread over a blot of twice the size, at most of half
+            that side. Small shapes are as frequent as large ones on a logarithmic scale.
         opacity: range of the opacity of the filling.
         soft: share of the images whose shapes have a soft border.
         clean: share of the images left as they are, so that a network learns to leave good images
@@ -107,7 +107,9 @@ class Rich(Corruption):
     def _filling(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """What the shapes are filled with, drawn over the whole image: B x C x H x W."""
         kind = below(len(images), len(FILLINGS), generator, images)
-        others = images.roll(1, 0)  # the images of a batch come in random order
+        everyone = torch.arange(len(images), device=images.device)
+        shift = below(1, max(1, len(images) - 1), generator, images) + 1  # never onto itself
+        others = images[(everyone + shift) % len(images)]
 
         def filling(fill: Filling) -> Callable[[Tensor], Tensor]:
             return lambda chosen: fill(images[chosen], others[chosen], generator)

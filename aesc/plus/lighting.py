@@ -26,7 +26,8 @@ class Lighting:
     Attributes:
         gain: range of the factor on all values.
         gamma: range of the exponent.
-        uneven: largest deviation from 1 of a smooth field that multiplies the image.
+        uneven: largest deviation from 1 of a smooth field that multiplies the image; it is cut
+            there.
 
     Raises:
         InputError: a parameter outside its range.

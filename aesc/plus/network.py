@@ -118,15 +118,15 @@ class AEScPlus(nn.Module):
         trusted = self.trusted.expand(batch, 1, 1, 1)
         if not self.training:
             return trusted
-        # The last of so many: in a batch of fewer, none.
+        # The last image of every few; a smaller batch has none.
         otherwise = torch.arange(batch, device=trusted.device) % OTHERWISE == OTHERWISE - 1
         return torch.where(otherwise.view(-1, 1, 1, 1), 1 - trusted, trusted)
 
     @torch.no_grad()
     def look(self, corrupted: Tensor, mask: Tensor) -> None:
-        """Decide whether the redrawing is to be trusted; not unless there is something to tell.
+        """Decide whether the redrawing is to be trusted: not where none or all of it is corrupted.
 
-        The network is in evaluation mode.
+        Call it in evaluation mode.
 
         Args:
             corrupted: N x C x H x W images that the network is not trained on.
@@ -202,11 +202,12 @@ def repair_and_mark_loss(outputs: Tensor, clean: Tensor, mask: Tensor) -> Tensor
         mask: booleans, B x 1 x H x W, where they were corrupted.
 
     Raises:
-        InputError: outputs or a mask of another shape.
+        InputError: images that are not B x C x H x W of floating point, outputs or a mask of
+            another shape, or a mask that is not of booleans.
     """
+    image_batch(clean, name="clean")
     channels = clean.shape[1]
     _check_planes("outputs", outputs, clean, 2 * channels + 2)
-    _check_planes("mask", mask, clean, 1)
     repaired, redrawn, _, marked = outputs.split([channels, channels, 1, 1], 1)
     repair = functional.mse_loss(repaired, clean) + EDGES * gms_loss(repaired, clean)
     return repair + ssim_loss(redrawn, clean) + focal_loss(marked, mask)
@@ -259,8 +260,8 @@ def defect_map(unlike: Tensor, marked: Tensor) -> Tensor:
         >>> defect_map(nothing, spot)[0, 32, 31:34].round(decimals=2)
         tensor([0.1000, 0.1600, 0.1000])
     """
-    image_batch(unlike, name="unlike")
     for name, given in {"unlike": unlike, "marked": marked}.items():
+        image_batch(given, name=name)
         _check_planes(name, given, unlike, 1)
     found = (marked + SHARE * unlike).squeeze(1)
     window, sigma = blur_of(*found.shape[1:])

@@ -39,6 +39,9 @@ MOST, LEAST = 256, 10
 LAYOUT, SPECTRUM = 32, 16
 """Sides that an image and its spectrum are reduced to, in pixels, before they are compared."""
 
+MIDDLE = 512
+"""Most rows and columns in the middle of an image whose spectrum is taken."""
+
 
 @dataclass(frozen=True)
 class Turns:
@@ -63,7 +66,9 @@ class Turns:
     names: tuple[str, ...] = (AS_IT_IS,)
 
     def __post_init__(self) -> None:
-        known = isinstance(self.names, tuple) and set(map(str, self.names)) <= set(SYMMETRIES)
+        known = isinstance(self.names, tuple) and all(
+            isinstance(name, str) and name in SYMMETRIES for name in self.names
+        )
         if not self.names or not known:
             raise InputError(
                 f"names is {quoted(self.names)}: give a tuple of some of {', '.join(SYMMETRIES)}."
@@ -113,21 +118,22 @@ def turned(images: Tensor, transposed: Tensor, flipped: Tensor, mirrored: Tensor
     return torch.where(mirrored, images.flip(3), images)
 
 
-def free_turns(good: Tensor | ImageStream) -> Turns:
+def free_turns(good: Tensor | ImageStream | Sequence[Tensor]) -> Turns:
     """The turns after which good images look like good images.
 
     An image lies as near to its nearest neighbour among the others as after the turn, or nearer, in
     half of all cases where the turn makes no difference, and in hardly any where it does. Images
     are compared twice: when reduced to a few pixels, which shows how they are laid out, and by the
-    amplitudes of their spectra, which show which way a texture runs.
+    amplitudes of the spectra of their middle, which show which way a texture runs.
 
     Source: after the nearest-neighbour test of two samples, Schilling, "Multivariate two-sample
     tests based on nearest neighbors", Journal of the American Statistical Association 81, 1986. Its
     use for turns is ours.
 
     Args:
-        good: N x C x H x W good images, or a stream of them. No two show the same: of an image that
-            is there twice, or of tiles that overlap, the nearest neighbour is nearer than any turn.
+        good: whole good images: N x C x H x W, a stream of them, or several C x H x W, whose sizes
+            may differ. No two may show the same: the nearest neighbour of an image that is there
+            twice is nearer than after any turn.
 
     Returns:
         Turns among which is always the image as it is; no other where there are fewer than `LEAST`
@@ -140,33 +146,41 @@ def free_turns(good: Tensor | ImageStream) -> Turns:
         image_batch(good, name="good")
     if len(good) < LEAST:
         return Turns()
-    height, width = good.shape[2:]
-    names = [name for name, (across, *_) in SYMMETRIES.items() if height == width or not across]
+    looks, square = [], True
     # One after another: at full size, so many images of a stream need not fit into memory.
-    looks = [_looks(good[i], names) for i in range(0, len(good), -(-len(good) // MOST))]
+    for index in range(0, len(good), -(-len(good) // MOST)):
+        looks.append(_looks(good[index].float()))
+        square &= good[index].shape[1] == good[index].shape[2]
     layout, spectrum = (_kept(torch.stack(kind)) for kind in zip(*looks, strict=True))  # T each
-    shares = torch.minimum(layout, spectrum).tolist()
-    others = list(zip(names, shares, strict=True))[1:]
-    return Turns((AS_IT_IS, *(name for name, share in others if share >= ALIKE)))
+    shares = dict(zip(SYMMETRIES, torch.minimum(layout, spectrum).tolist(), strict=True))
+    free = (name for name, (across, *_) in SYMMETRIES.items() if square or not across)
+    return Turns((AS_IT_IS, *(name for name in list(free)[1:] if shares[name] >= ALIKE)))
 
 
-def _looks(image: Tensor, names: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """A good image, C x H x W, after each of T turns: what lies where, and what runs which way.
+def _looks(image: Tensor) -> tuple[Tensor, Tensor]:
+    """A good image, C x H x W, after each of the T turns: what lies where, and what runs which way.
 
     Returns:
         The image reduced to few pixels, and the amplitudes of its frequencies, T x D each.
     """
-    flags = torch.tensor([SYMMETRIES[name] for name in names], device=image.device)  # T x 3
-    images = turned(image.expand(len(names), -1, -1, -1), *flags.T.view(3, -1, 1, 1, 1))
-    grey = images.mean(1, keepdim=True)  # T x 1 x H x W
+    top, left = (max(0, side - MIDDLE) // 2 for side in image.shape[1:])
+    middle = _after_all(image[:, top : top + MIDDLE, left : left + MIDDLE])  # T x C x H x W
+    grey = middle.mean(1, keepdim=True)  # T x 1 x H x W
     amplitudes = torch.fft.fft2(grey - grey.mean((2, 3), keepdim=True)).abs().log1p()
     centred = torch.fft.fftshift(amplitudes, dim=(2, 3))
-    return _reduced(images, LAYOUT), _reduced(centred, SPECTRUM)
+    return _after_all(_reduced(image, LAYOUT)).flatten(1), _reduced(centred, SPECTRUM).flatten(1)
+
+
+def _after_all(image: Tensor) -> Tensor:
+    """C x H x W to T x C x H x W, after each of the turns; of those across, only a square one."""
+    flags = torch.tensor(list(SYMMETRIES.values()), device=image.device)  # T x 3
+    images = image.expand(len(flags), -1, -1, -1)
+    return turned(images, *flags.T.view(3, -1, 1, 1, 1))
 
 
 def _reduced(images: Tensor, side: int) -> Tensor:
-    """T x C x H x W to T x D."""
-    return functional.adaptive_avg_pool2d(images, side).flatten(1)
+    """... x H x W to ... x side x side."""
+    return functional.adaptive_avg_pool2d(images, side)
 
 
 def _kept(looks: Tensor) -> Tensor:

@@ -14,10 +14,11 @@ from aesc.records.record import Record
 
 NEW_NUMBERS = (("0.1.0", None), ("0.3.0", "rich"))
 """Versions of the package from which on the same run gives other numbers than before, rising, and
-the corruption of the runs that this is so of; None for all.
+the corruption of the runs concerned; None for all.
 
 A change of network, corruption, training, score or metric that moves a result puts its version
-here; records from both sides of it are not averaged. Other versions give the same numbers.
+here; records from both sides of it are not averaged. Other versions give the same numbers, but for
+what a card rounds otherwise, as in mixed precision since 0.3.
 """
 
 _OF_FILES = {"quick_fingerprint"}

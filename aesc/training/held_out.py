@@ -13,8 +13,8 @@ from aesc.noise import Corruption
 from aesc.training.settings import Looks
 
 SHOWN = 16
-"""Corrupted images, at least, that a network is shown which decides something by them. A corruption
-may leave a share of the images as they are, and by those alone nothing can be told."""
+"""Least number of images that are corrupted for a network that `Looks`. A corruption may leave some
+of them as they are, and by those alone nothing can be told."""
 
 
 class HeldOut:
@@ -27,8 +27,8 @@ class HeldOut:
         generator: source of its draws.
 
     Attributes:
-        clean: N x C x H x W, the images; for a network that `Looks` each as often as there have to
-            be for `SHOWN`.
+        clean: N x C x H x W, the images; for a network that `Looks`, repeated until they are at
+            least `SHOWN`.
         corrupted: of the same shape.
         mask: where they are corrupted, N x 1 x H x W.
 
@@ -50,10 +50,11 @@ class HeldOut:
         generator: torch.Generator,
     ) -> None:
         self.model = model
-        least = SHOWN if isinstance(model, Looks) else 1
-        self.clean = images.repeat(-(-least // len(images)), 1, 1, 1)
+        few = isinstance(model, Looks) and len(images) < SHOWN
+        self.clean = images.repeat(-(-SHOWN // len(images)), 1, 1, 1) if few else images
         self.corrupted, self.mask = corruption(self.clean, generator)
 
+    @torch.no_grad()
     def show(self) -> None:
         """Let the network, in evaluation mode, decide what it decides by these images."""
         if isinstance(self.model, Looks):

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,8 @@ class Trainer:
         train: N x C x H x W good images in [0, 1], or a stream of them, which trains to the same
             weights.
         validation: M x C x H x W good images that are never trained on. They are corrupted once,
-            by the seed, so that the PSNR of two epochs can be compared; if they are few and the
-            network `Looks`, several times each.
+            by the seed, so that the PSNR of two epochs can be compared; a few of them several times
+            each, if the network `Looks`.
         corruption: what the network learns to undo.
         settings: the schedule; by default the published one.
         seed: seed of the order of the images and of the corruption.
@@ -279,6 +280,7 @@ class Trainer:
             del settings["epochs"]
         images = train.identity if isinstance(train, ImageStream) else digest(train)
         return {
+            "version": version("aesc"),
             "network": f"{type(model).__name__} {model.config}",
             "corruption": repr(self.corruption),
             "augmentation": repr(self.augment),
