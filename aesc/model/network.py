@@ -94,7 +94,7 @@ class AESc(nn.Module):
         for level, skip, rate in zip(self.decoder, maps[-2:0:-1], self.rates[-2::-1], strict=True):
             x = dropout(crop(level(x), skip), rate, generator)  # B x 256 x H/32 x W/32, 128, 64 ...
             x = x + skip if self.skips else x  # the encoder's map of the same size
-        # Not in bfloat16, in which a value above 0.996 is 1 and has no gradient.
+        # Not in bfloat16, which rounds what is close to 1 to 1, where there is no gradient.
         return torch.sigmoid(crop(self.head(x), images).to(images.dtype))  # B x C x H x W
 
     def sample(self, images: Tensor, passes: int, generator: torch.Generator) -> Iterator[Tensor]:
