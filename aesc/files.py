@@ -25,6 +25,9 @@ ABANDONED_ELSEWHERE = 24 * 3600
 """Seconds after which a temporary file of another machine, whose processes cannot be asked about,
 counts as left behind."""
 
+_LONGEST_NAME = 255
+"""Bytes of a file's name on most file systems."""
+
 _OWNED = re.compile(r"\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-\d+\.tmp(\.\w+)?", re.S)
 
 
@@ -88,8 +91,11 @@ def temporary_beside(path: Path, suffix: str = "") -> Path:
         >>> temporary_beside(Path("runs", "a.json")).name.startswith(".a.json.")
         True
     """
-    owner = f"{_host()}-{os.getpid()}-{threading.get_ident()}"
-    return path.with_name(f".{path.name}.{owner}.tmp{suffix}")
+    owner = f".{_host()}-{os.getpid()}-{threading.get_ident()}.tmp{suffix}"
+    room = _LONGEST_NAME - len(owner) - 1
+    # Cut between characters: a long name that is legal must not become one that is not.
+    kept = os.fsencode(path.name)[:room].decode(sys.getfilesystemencoding(), "ignore")
+    return path.with_name(f".{kept}{owner}")
 
 
 def remove_abandoned(folder: Path, name: str = "") -> None:
@@ -210,7 +216,41 @@ def unwritable(path: Path, error: OSError) -> InputError:
         Cannot write a.json (No space left on device): free some space or choose another folder.
     """
     reason = error.strerror or str(error)
-    return InputError(f"Cannot write {path} ({reason}): free some space or choose another folder.")
+    remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
+    return InputError(f"Cannot write {path} ({reason}): {remedy}.")
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space or choose another folder",
+    errno.EDQUOT: "free some space or choose another folder",
+    errno.EFBIG: "free some space or choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EISDIR: "choose the name of a file",
+    errno.EACCES: "ask for the right to write there or choose another folder",
+    errno.EPERM: "ask for the right to write there or choose another folder",
+}
+"""What helps against an error of the operating system, where that is known."""
+
+
+def own_path(text: str | os.PathLike[str]) -> Path:
+    """A path as somebody types it, with ``~`` for a home folder unless a file is called that.
+
+    Raises:
+        InputError: there is no such home folder, or the path holds a null character.
+
+    Example:
+        >>> own_path("~/parts") == Path.home() / "parts"
+        True
+    """
+    if "\0" in os.fspath(text):
+        raise InputError(f"{text!r} holds a null character: give one path without it.")
+    path = Path(text)
+    try:
+        return path if os.path.lexists(path) else path.expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} begins with a home folder that is not there: give the whole path."
+        ) from error
 
 
 def _lock(descriptor: int) -> None:

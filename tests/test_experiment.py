@@ -143,7 +143,7 @@ def test_read_only_output_is_refused_before_any_work(config, tmp_path):
     blocker = tmp_path / "file"
     blocker.write_text("not a folder")
     with pytest.raises(
-        InputError, match=r"Cannot write .*file.*: free some space or choose another"
+        InputError, match=r"Cannot write .*file.*: choose another folder"
     ):
         Experiment(config, blocker / "out")
 

@@ -1,5 +1,6 @@
 """Whole files or none: permissions, races, left-overs of killed processes, files of the user."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -16,7 +17,14 @@ from safetensors.torch import save_file
 
 from aesc import files
 from aesc.errors import InputError
-from aesc.files import check_writable, remove_abandoned, temporary_beside, whole_file
+from aesc.files import (
+    check_writable,
+    own_path,
+    remove_abandoned,
+    temporary_beside,
+    unwritable,
+    whole_file,
+)
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX permissions and signals")
 
@@ -85,8 +93,47 @@ def test_checks_of_several_processes_do_not_disturb_one_another(tmp_path):
 
 def test_folder_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"^Cannot write .*file.*: free some space"):
+    with pytest.raises(InputError, match=r"^Cannot write .*file.*: choose another folder"):
         check_writable(tmp_path / "file" / "folder")
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space or choose another folder"),
+        (errno.EISDIR, "choose the name of a file"),
+        (errno.ENAMETOOLONG, "choose a shorter name"),
+        (errno.EACCES, "ask for the right to write there or choose another folder"),
+        (errno.ENOTDIR, "choose another folder"),
+    ],
+)
+def test_the_remedy_fits_what_the_system_refused(number, remedy):
+    reason = os.strerror(number)
+    told = str(unwritable(Path("a.json"), OSError(number, reason)))
+    assert told == f"Cannot write a.json ({reason}): {remedy}."
+
+
+@pytest.mark.parametrize("name", ["я" * 115 + ".png", "a" * 251 + ".png", "short.png"])
+def test_a_name_as_long_as_the_system_allows_is_written(tmp_path, name):
+    with whole_file(tmp_path / name) as temporary:
+        temporary.write_text("whole")
+    assert names(tmp_path) == [name]
+
+
+def test_own_path_takes_a_file_of_that_name_before_a_home_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert own_path("~") == Path.home()
+    (tmp_path / "~nobody-of-that-name.png").touch()
+    assert own_path("~nobody-of-that-name.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("~nobody-of-that-name/x", "^~nobody-of-that-name/x begins.*whole path"), ("a\0b", "null")],
+)
+def test_own_path_refuses_what_is_no_path(text, words):
+    with pytest.raises(InputError, match=words):
+        own_path(text)
 
 
 def orphan(path: Path) -> Path:

@@ -372,6 +372,12 @@ def test_heat_table_writes_every_number_and_leaves_gaps_empty() -> None:
     assert (low + high) / 2 == pytest.approx(0.5) and low <= np.nanmin(AUROC) < 1 <= high
 
 
+def test_heat_table_writes_no_sign_before_what_is_rounded_to_zero() -> None:
+    figure = plots.heat_table([[-0.004, -0.006, 0.004]], ["a"], ["b", "c", "d"], "change", 0)
+    shown = [text.get_text() for text in figure.axes[0].texts]
+    assert shown == ["0.00", "\N{MINUS SIGN}0.01", "0.00"]
+
+
 def test_lines_show_every_series_and_the_reference_faintly() -> None:
     figure = FIGURES["lines"]()
     measured, ideal = figure.axes[0].lines

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aesc.commands.terminal import Commands, local_path, print_note, side_or_size
 from aesc.errors import InputError
+from aesc.files import own_path
 
 if TYPE_CHECKING:
     from aesc.detector import Detector, RegionOfInterest, Result
@@ -218,7 +219,7 @@ def _images(names: list[str], recursive: bool) -> list[Path]:
     listed = [line.rstrip("\n") for line in sys.stdin] if names == ["-"] else names
     found: list[Path] = []
     for name in filter(None, listed):
-        path = Path(name).expanduser()
+        path = own_path(name)
         if path.is_dir():
             inside = path.rglob("*") if recursive else path.glob("*")
             images = sorted(each for each in inside if is_image_file(each) and each.is_file())
@@ -253,7 +254,7 @@ def _roi(text: str, size: tuple[int, int]) -> RegionOfInterest:
     if len(parts) == 4 and all(part.strip().lstrip("-").isdigit() for part in parts):
         x, y, width, height = map(int, parts)
         return RegionOfInterest.rectangle((x, y, width, height), size)
-    return RegionOfInterest.of_mask(Path(text).expanduser())
+    return RegionOfInterest.of_mask(own_path(text))
 
 
 def _shares(options: argparse.Namespace) -> dict[str, Any]:

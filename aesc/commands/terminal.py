@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from aesc.errors import InputError
+from aesc.files import own_path
+
 if TYPE_CHECKING:
     from aesc.records import Record
 
@@ -31,7 +34,10 @@ def local_path(text: str) -> Path:
     """
     if not text or re.match(r"[a-z][a-z0-9+.-]+:/", text, re.I):
         raise argparse.ArgumentTypeError(f"it is {text!r}: give a path on this machine.")
-    return Path(text).expanduser()
+    try:
+        return own_path(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def width_and_height(text: str) -> tuple[int, int]:

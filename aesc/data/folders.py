@@ -13,6 +13,7 @@ from aesc.data.layout import PLAIN, layout_of, rank_of
 from aesc.data.listing import GOOD, CategoryFiles, entries, folders, images_in, listed
 from aesc.data.oddities import check_names, passed_over, says_good, shown
 from aesc.errors import InputError
+from aesc.files import own_path
 
 _SORT = "sort them into train/good, test/good and test/<defect type>"
 
@@ -166,7 +167,7 @@ def check_scorable(folder: str | Path) -> None:
 
 def absolute(folder: str | Path) -> Path:
     """Return the absolute path of a folder; unlike ``resolve()`` it keeps the name of a link."""
-    return Path(os.path.abspath(Path(folder).expanduser()))
+    return Path(os.path.abspath(own_path(folder)))
 
 
 def nearly(root: Path) -> str | None:

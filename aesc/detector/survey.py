@@ -15,6 +15,7 @@ from aesc.data.images import decode, largest_value, read_bytes
 from aesc.data.layout import layout_of
 from aesc.data.listing import images_in, listed
 from aesc.errors import InputError
+from aesc.files import own_path
 
 LEAST = 10
 """Fewest good images that a detector is made of."""
@@ -98,7 +99,7 @@ def good_files(folder: str | Path, exclude: Collection[str] = ()) -> list[Path]:
     Raises:
         InputError: no folder, no images in it, or a name to exclude that is not there.
     """
-    root = Path(folder).expanduser()
+    root = own_path(folder)
     if not root.is_dir():
         raise InputError(f"{folder} is not a folder: give a folder of good images.")
     layout = layout_of(root)

@@ -23,6 +23,7 @@ from aesc.data import category_name, content_fingerprint, quick_fingerprint, res
 from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment.methods import METHODS
+from aesc.files import own_path
 from aesc.records import EMBEDDED, Record
 from aesc.scoring import PASSES
 from aesc.synthetic import SIZE as EMBEDDED_SIZE
@@ -117,7 +118,7 @@ class RunConfig(BaseModel):
         """Absolute, since the notebook may run in another folder."""
         if value == EMBEDDED:
             return value
-        folder = Path(value).expanduser().absolute()
+        folder = own_path(value).absolute()
         if Path(os.path.realpath(folder)).name == EMBEDDED:
             raise InputError(
                 f"data is {str(folder)!r}: rename the folder, since records call the generated "

@@ -110,6 +110,12 @@ def wrapped(text: str, inches: float) -> str:
     return textwrap.fill(text.replace("_", " "), characters).replace("$", r"\$")
 
 
+def two_decimals(value: float, signed: bool = False) -> str:
+    """A number for a figure, with a true minus sign, and no sign on what is rounded to zero."""
+    rounded = round(value, 2) or 0.0
+    return f"{rounded:{'+' if signed and rounded else ''}.2f}".replace("-", "\N{MINUS SIGN}")
+
+
 def listed(words: Sequence[str]) -> str:
     """Join words for a sentence of a figure's description."""
     return ", ".join(words)

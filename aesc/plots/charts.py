@@ -18,6 +18,7 @@ from aesc.plots._style import (
     listed,
     new_figure,
     style,
+    two_decimals,
     wrapped,
 )
 
@@ -93,7 +94,7 @@ def heat_table(
         rows: names of the rows.
         columns: names of the columns.
         label: what the numbers are.
-        center: value without colour, such as 0.5 for an AUROC; above is blue, below orange.
+        center: value without colour, such as 0.5 for an AUROC; above is violet, below orange.
 
     Raises:
         InputError: a table of another shape than its names, or without a number.
@@ -121,7 +122,7 @@ def heat_table(
             if np.isfinite(value):
                 strong = abs(value - center) > _DARK * reach
                 axes.text(
-                    column, row, f"{value:.2f}", ha="center", va="center", fontsize=SMALL,
+                    column, row, two_decimals(value), ha="center", va="center", fontsize=SMALL,
                     color="white" if strong else "black",
                 )  # fmt: skip
         figure.colorbar(picture, label=label)

@@ -19,12 +19,17 @@ from aesc.plots._style import (
     listed,
     new_figure,
     style,
+    two_decimals,
     wrapped,
 )
+
+END = "after all steps"
 
 
 def waterfall(steps: Sequence[str], panels: Mapping[str, ArrayLike], label: str) -> Figure:
     """Draw each step as a bar from the value before it to its own; panels side by side.
+
+    The first value and the last are dots with their numbers, each bar has the number of its change.
 
     Args:
         steps: N names in their order, from the top; the first is where they start.
@@ -39,15 +44,15 @@ def waterfall(steps: Sequence[str], panels: Mapping[str, ArrayLike], label: str)
     if not values or len(steps) < 2 or not fit:
         raise InputError("Give every panel a number for each step, and two steps at least.")
     with style():
-        figure, grid = new_figure(1, len(values), (WIDTH, 1.2 + 0.42 * len(steps)))
+        figure, grid = new_figure(1, len(values), (WIDTH, 1.6 + 0.42 * len(steps)))
         # One scale for all: a bar of the same length is the same gain in every panel.
         span = max(float(np.ptp(row)) for row in values.values()) or 1.0
         for axes, (title, row) in zip(grid[0], values.items(), strict=True):
             _panel(axes, row, span)
             axes.set_title(wrapped(title, 0.75 * WIDTH / len(values)), fontsize=SMALL)
             axes.set_xlabel(label)
-        names = [wrapped(step, 1.3) for step in steps]
-        grid[0, 0].set_yticks(range(len(steps)), names)
+        names = [wrapped(step, 1.3) for step in (*steps, END)]
+        grid[0, 0].set_yticks(range(len(names)), names)
         return finish(
             figure,
             f"{label} after each step, as bars from the step before, in "
@@ -56,17 +61,19 @@ def waterfall(steps: Sequence[str], panels: Mapping[str, ArrayLike], label: str)
 
 
 def _panel(axes: Axes, row: NDArray[np.float64], span: float) -> None:
-    """The steps of one measure: a mark to start from, then bars with their numbers."""
-    places, gains = np.arange(len(row)), np.diff(row)
-    axes.plot(row[:1], [0], "o", color=BLACK)
+    """The steps of one measure: dots at both ends, bars between them, and numbers beside them."""
+    places, gains = np.arange(len(row) + 1), np.diff(row)
+    axes.plot(row[[0, -1]], places[[0, -1]], "o", color=BLACK)
     colours = np.where(gains < 0, VERMILION, BLUE)
-    axes.barh(places[1:], gains, left=row[:-1], height=0.6, color=colours)
-    axes.vlines(row[:-1], places[:-1], places[1:], color="#999999", linewidth=1, zorder=0)
-    # To the right of everything, where no bar covers the numbers.
-    side = row.max() + 0.06 * span
-    for place, text in enumerate([f"{row[0]:.2f}", *(f"{gain:+.2f}" for gain in gains)]):
-        axes.text(side, place, text, va="center", fontsize=SMALL)
-    axes.set(xlim=(row.max() - 1.1 * span, row.max() + 0.6 * span), ylim=(len(row) - 0.5, -0.5))
-    axes.set_yticks(places, [""] * len(row))
+    axes.barh(places[1:-1], gains, left=row[:-1], height=0.6, color=colours)
+    axes.vlines(row, places[:-1], places[1:], color="#999999", linewidth=1, zorder=0)
+    changes = [two_decimals(gain, signed=True) for gain in gains]
+    texts = [two_decimals(row[0]), *changes, two_decimals(row[-1])]
+    beside = axes.get_yaxis_transform()  # to the right of the panel, where no bar covers them
+    for place, text in zip(places, texts, strict=True):
+        axes.text(1.03, place, text, va="center", fontsize=SMALL, transform=beside)
+    end = row.max() + 0.06 * span
+    axes.set(xlim=(end - 1.12 * span, end), ylim=(len(row) + 0.5, -0.5))
+    axes.set_yticks(places, [""] * len(places))
     axes.tick_params(axis="y", length=0)
     axes.locator_params(axis="x", nbins=4)

@@ -149,12 +149,16 @@ def free_turns(good: Tensor | ImageStream | Sequence[Tensor]) -> Turns:
     looks, square = [], True
     # One after another: at full size, so many images of a stream need not fit into memory.
     for index in range(0, len(good), -(-len(good) // MOST)):
-        looks.append(_looks(good[index].float()))
-        square &= good[index].shape[1] == good[index].shape[2]
+        image = good[index].float()  # C x H x W
+        looks.append(_looks(image))
+        square &= image.shape[1] == image.shape[2]
     layout, spectrum = (_kept(torch.stack(kind)) for kind in zip(*looks, strict=True))  # T each
-    shares = dict(zip(SYMMETRIES, torch.minimum(layout, spectrum).tolist(), strict=True))
-    free = (name for name, (across, *_) in SYMMETRIES.items() if square or not across)
-    return Turns((AS_IT_IS, *(name for name in list(free)[1:] if shares[name] >= ALIKE)))
+    free = [AS_IT_IS]
+    alike = torch.minimum(layout, spectrum) >= ALIKE
+    for kept, (name, (across, *_)) in zip(alike.tolist(), SYMMETRIES.items(), strict=True):
+        if kept and name != AS_IT_IS and (square or not across):
+            free.append(name)
+    return Turns(tuple(free))
 
 
 def _looks(image: Tensor) -> tuple[Tensor, Tensor]:
@@ -168,7 +172,9 @@ def _looks(image: Tensor) -> tuple[Tensor, Tensor]:
     grey = middle.mean(1, keepdim=True)  # T x 1 x H x W
     amplitudes = torch.fft.fft2(grey - grey.mean((2, 3), keepdim=True)).abs().log1p()
     centred = torch.fft.fftshift(amplitudes, dim=(2, 3))
-    return _after_all(_reduced(image, LAYOUT)).flatten(1), _reduced(centred, SPECTRUM).flatten(1)
+    layout = functional.adaptive_avg_pool2d(image, LAYOUT)
+    spectrum = functional.adaptive_avg_pool2d(centred, SPECTRUM)
+    return _after_all(layout).flatten(1), spectrum.flatten(1)
 
 
 def _after_all(image: Tensor) -> Tensor:
@@ -176,11 +182,6 @@ def _after_all(image: Tensor) -> Tensor:
     flags = torch.tensor(list(SYMMETRIES.values()), device=image.device)  # T x 3
     images = image.expand(len(flags), -1, -1, -1)
     return turned(images, *flags.T.view(3, -1, 1, 1, 1))
-
-
-def _reduced(images: Tensor, side: int) -> Tensor:
-    """... x H x W to ... x side x side."""
-    return functional.adaptive_avg_pool2d(images, side)
 
 
 def _kept(looks: Tensor) -> Tensor:
