@@ -50,7 +50,10 @@ def table(results: Path) -> str:
     text = pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
     return (
         "Area under the ROC curve (AUROC) of images and of pixels, and area under the per-region "
-        "overlap (AUPRO); 1 is perfect, and chance has an AUROC of 0.5 and an AUPRO of 0.15.\n\n"
+        "overlap (AUPRO); 1 is perfect, and chance has an AUROC of 0.5 and an AUPRO of 0.15. AESc is "
+        "the paper's method and AESc+ goes past it; AE_L2, AE_SSIM and ITAE are rivals. After the "
+        "method stands the map that is scored. Images seen in training are counted with their "
+        "repeats.\n\n"
         f"{text}\n"
     )
 
@@ -69,7 +72,7 @@ def _line(named: dict[str, Any], group: pd.DataFrame, kind: str) -> dict[str, st
     means = {level: group[f"{level}_{kind}"].mean() for level in ("image", "pixel", "aupro")}
     return {
         "data": name if what == name else f"{name}, {what}",
-        "training": f"{named['size']} px{tiles}, {named['images_seen']:,} images",
+        "size, images seen": f"{named['size']} px{tiles}, {named['images_seen']:,}",
         "seeds": " to ".join(map(str, seeds)),
         "method, map": f"{METHODS[named['model']].title}, {kind}",
         "image AUROC": format_mean(means["image"]),
