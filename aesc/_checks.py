@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
+from aesc._rules import place, state_and_remedy
 from aesc.errors import InputError
 
 if TYPE_CHECKING:
@@ -227,15 +228,19 @@ def maps_and_masks(
     return values, truth
 
 
-def first_sentence(error: ValidationError) -> str:
-    """The first problem of a pydantic validation, as one sentence that names the value."""
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """What pydantic found first, and the remedy; none where the package itself found it."""
     problem = error.errors()[0]
     cause = problem.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
-        return str(cause)
-    place = shortened(" ".join(".".join(map(str, problem["loc"])).split()))
-    rule = problem["msg"].lower().removeprefix("input ")
-    return f"{place} is {quoted(problem['input'])}: it {rule}."
+        return str(cause).rstrip("."), ""
+    state, remedy = state_and_remedy(problem, quoted(problem["input"]))
+    return f"{shortened(place(problem))} {state}", remedy
+
+
+def first_sentence(error: ValidationError) -> str:
+    """The first problem of a pydantic validation, as one sentence that names the value."""
+    return f"{': '.join(filter(None, first_problem(error)))}."
 
 
 def one_line(error: BaseException) -> str:

@@ -15,6 +15,9 @@ from aesc.errors import InputError
 EXTRAS = {"onnx": "export", "onnxruntime": "export", "starlette": "serve", "uvicorn": "serve"}
 """By package, the extra that installs it; ``notebooks`` where nothing is said."""
 
+RESUMING = ("data", "run", "sweep", "fit", "watch")
+"""The commands that keep what they have done."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit.
@@ -50,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except KeyboardInterrupt:
-        print("aesc: interrupted: the same command resumes where it stopped", file=sys.stderr)
+        remedy = ": the same command resumes where it stopped" if options.resumes else ""
+        print(f"aesc: interrupted{remedy}", file=sys.stderr)
         code = 130
     sys.exit(code)
 
@@ -62,4 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True)
     for subject in (data, runs, tables, detectors, exports, line):
         subject.add_parsers(commands)
+    for name, command in commands.choices.items():
+        command.set_defaults(resumes=name in RESUMING)
     return parser

@@ -198,7 +198,7 @@ def check_writable(folder: Path) -> None:
     Example:
         >>> check_writable(Path(tempfile.mkdtemp(), "new"))
     """
-    if folder.is_file():
+    if os.path.isfile(folder):  # no also for a name that is too long, which mkdir refuses
         raise InputError(f"{folder} is a file: choose another folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)

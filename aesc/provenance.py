@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from aesc._markdown import cell
+
 if TYPE_CHECKING:
     import torch
 
@@ -48,7 +50,7 @@ def card(lines: Mapping[str, object]) -> str:
         | seed | 0 |
         | device | cpu |
     """
-    rows = "\n".join(f"| {name} | {text} |" for name, text in lines.items())
+    rows = "\n".join(f"| {cell(name)} | {cell(text)} |" for name, text in lines.items())
     return f"| reproducibility card | |\n|---|---|\n{rows}"
 
 

@@ -203,13 +203,21 @@ def _one_of_each():
     return Counts(1, 1, 1)
 
 
-def test_interrupt_exits_with_130(aesc, monkeypatch, finished):
-    def interrupted(*_):
+@pytest.mark.parametrize(
+    ("arguments", "resumes"),
+    [(["run", "washer"], True), (["sweep", "washer"], True), (["table", "OUT"], False)],
+)
+def test_interrupt_exits_with_130(aesc, monkeypatch, tmp_path, arguments, resumes):
+    """Only what goes on with its work says so."""
+
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aesc.records.Store.scan", interrupted)
-    code, _, stderr = aesc("table", finished[0])
-    assert code == 130 and "resumes where it stopped" in stderr
+    for place in ("aesc.records.Store.scan", "aesc.records.Store.check", "aesc.sweep.sweep"):
+        monkeypatch.setattr(place, interrupted)
+    code, _, stderr = aesc(*(tmp_path if each == "OUT" else each for each in arguments))
+    assert code == 130 and "aesc: interrupted" in stderr
+    assert ("the same command resumes where it stopped" in stderr) == resumes
 
 
 def test_home_is_expanded_after_an_equals_sign_too(aesc, finished, monkeypatch, stripes):

@@ -82,3 +82,24 @@ def test_files_that_disagree_are_named(tmp_path):
         "Brighter than the white of the good images (1023), and cut off there: test/hole/8.png.",
         "Of fewer bits than the good images (white is 1023), and dark for that: test/hole/7.png.",
     )
+
+
+def test_files_a_hair_above_1_are_named_because_white_is_255_for_them(tmp_path):
+    """As interpolation leaves them; the rule of the white level stays."""
+    root = camera(tmp_path, 1, np.float32)
+    pixels = np.full((9, 9), 0.5, np.float32)
+    pixels[3, 4] = 1.0007
+    write(root / "train/good/8.tif", pixels)
+    write(root / "test/good/7.tif", pixels.T)
+    category = load_category(root, size=9)
+    assert category.white_level == 255 and category.train.max() < 0.004
+    assert category.notes[1] == (
+        "Barely above 1, so white is 255 and they are nearly black; cut off at 1: "
+        "test/good/7.tif, train/good/8.tif."
+    )
+    (root / "train/good/8.tif").unlink()
+    category = load_category(root, size=9)
+    assert category.white_level == 1 and len(category.notes) == 2
+    assert category.notes[1] == (
+        "Brighter than the white of the good images (1), and cut off there: test/good/7.tif."
+    )

@@ -1,5 +1,6 @@
 """What is odd about the files of a category is said, and nothing else is."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -143,6 +144,22 @@ def test_masks_of_which_none_fits_leave_image_scores(part):
     assert category.masks is None and len(category.notes) == 2
     assert category.notes[0] == "part has no masks in ground_truth, so it has image scores only."
     assert "belong to no test image" in category.notes[1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows allows no such names")
+def test_names_that_cannot_be_printed_are_escaped(part):
+    """Files that are not read do not stop a run, but their names go into its record."""
+    try:
+        save(part / "ground_truth/crack" / os.fsdecode(b"\xe9\t.png"), 0)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    save(part / "validation/a\nb/0.png", 0)
+    (part / "test/crack/film.m\tp4").write_bytes(b"")
+    assert notes(part) == [
+        "Masks that belong to no test image, which are not read: ground_truth/crack/\\xe9\\t.png.",
+        "Images in places where none are read: 1 in validation/a\\nb.",
+        "Files of a kind that is not read: 1 .m\\tp4.",
+    ]
 
 
 def test_many_files_are_counted_after_twenty(part):

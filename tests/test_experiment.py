@@ -1,5 +1,6 @@
 """Configurations, records and the whole run on a tiny data set."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from records_by_hand import record
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
@@ -93,6 +95,37 @@ def test_interrupted_before_the_record_does_not_train_again(config, tmp_path, mo
     assert resumed.model_dump(exclude={"duration"}) == whole.model_dump(exclude={"duration"})
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"schema_version": 2}, "has schema version 2, this package reads 1: use the package"),
+        ({"later": {"precious": 1}}, r"is not whole \(later is not known\): move it away"),
+        ({"training": None}, r"is not whole \(training is None\): move it away"),
+    ],
+)
+def test_record_that_cannot_be_read_is_not_replaced(config, tmp_path, change, sentence):
+    path = tmp_path / f"{config.name}.json"
+    made = record(data={"dataset": config.dataset, "category": config.category})
+    path.write_text(json.dumps({**made.model_dump(mode="json"), **change}))
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=rf"^Record .* {sentence}.*\.$"):
+        Experiment(config, tmp_path, progress=False)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_record_that_the_system_does_not_give_is_not_replaced(config, tmp_path):
+    (tmp_path / f"{config.name}.json").mkdir()
+    with pytest.raises(InputError, match=r"^Cannot read record .* \(Is a directory\): check"):
+        Experiment(config, tmp_path)
+
+
+def test_half_a_record_is_replaced(config, tmp_path):
+    path = tmp_path / f"{config.name}.json"
+    path.write_text(record().model_dump_json()[:500])
+    whole = Experiment(config, tmp_path, progress=False).run()
+    assert Record.load(path) == whole
+
+
 def test_what_a_killed_process_left_of_the_run_is_removed(config, tmp_path):
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=-1)
     mine = temporary_beside(tmp_path / f"{config.name}.checkpoint")
@@ -142,9 +175,7 @@ def test_a_folder_without_test_images_is_refused(config, stripes, tmp_path):
 def test_read_only_output_is_refused_before_any_work(config, tmp_path):
     blocker = tmp_path / "file"
     blocker.write_text("not a folder")
-    with pytest.raises(
-        InputError, match=r"Cannot write .*file.*: choose another folder"
-    ):
+    with pytest.raises(InputError, match=r"Cannot write .*file.*: choose another folder"):
         Experiment(config, blocker / "out")
 
 
@@ -189,7 +220,7 @@ def test_full_disk_leaves_no_half_record(config, tmp_path, monkeypatch):
         ({"data": "/somewhere/embedded"}, "rename the folder"),
         ({"device": "abacus"}, "abacus"),
         ({"device": "cuda:99"}, "cuda:99"),
-        ({"sized": 3}, "sized is 3"),
+        ({"sized": 3}, "sized is not known: leave it out."),
     ],
 )
 def test_absurd_configurations_are_refused_in_one_sentence(values, named):

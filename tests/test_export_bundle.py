@@ -140,6 +140,26 @@ def test_a_folder_that_is_there_is_left_alone(made, detector, good):
     refused(lambda: bundle(detector, made, sorted(good.iterdir())[:3]), "is there already")
 
 
+def test_folders_around_a_bundle_are_made_or_refused(detector, good, tmp_path):
+    images = sorted(good.iterdir())[:3]
+    bundle(detector, tmp_path / "new" / "sub" / "part", images)
+    assert [path.name for path in (tmp_path / "new" / "sub").iterdir()] == ["part"]
+    (tmp_path / "file").write_text("")
+    refused(lambda: bundle(detector, tmp_path / "file" / "part", images), "choose another folder")
+    refused(lambda: bundle(detector, tmp_path / ("x" * 300), images), "choose a shorter name")
+
+
+def test_a_self_test_without_whole_examples_is_one_sentence(predict, made):
+    path = made / "examples" / "expected.json"
+    text = path.read_text()
+    for content in (None, "", "[]", '{"1.png": {}}'):
+        path.unlink() if content is None else path.write_text(content)
+        done = predict("--self-test")
+        path.write_text(text)
+        assert (done.returncode, done.stdout) == (2, "") and "Traceback" not in done.stderr
+        assert done.stderr.endswith("again.\n") and "expected.json is missing" in done.stderr
+
+
 def test_another_programs_file_is_refused(tmp_path):
     from aesc.export.graph import Graph
 

@@ -7,7 +7,7 @@ from PIL import Image
 pytest.importorskip("onnx")
 
 from aesc.data.images import decode
-from aesc.export.predict import _decoded
+from aesc.export.predict import Model, _decoded, _opened
 from aesc.export.reading import Axis
 
 RNG = np.random.default_rng(0)
@@ -48,7 +48,8 @@ def written(name, folder):
 )
 def test_files_are_decoded_as_by_the_package(name, tmp_path):
     path = written(name, tmp_path)
-    ours, other = decode(path.read_bytes(), path), _decoded(path)
+    with _opened(path) as opened:
+        ours, other = decode(path.read_bytes(), path), _decoded(path, opened)
     assert ours.mode == other.mode
     np.testing.assert_array_equal(np.asarray(ours), np.asarray(other))
 
@@ -58,8 +59,40 @@ def test_what_is_no_image_is_one_sentence(content, tmp_path):
     path = tmp_path / "x.png"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="cannot be read") as caught:
-        _decoded(path)
+        _decoded(path, _opened(path))
     assert str(caught.value).count("\n") == 0
+
+
+def reading(width, height):
+    """A model that reads grey images of that size, without the rest of it."""
+    model = Model.__new__(Model)
+    model.facts = {"input": [width, height], "modes": ["L"], "planes": 1, "type": "uint8"}
+    return model
+
+
+def test_images_of_line_scan_cameras_are_read(tmp_path, monkeypatch):
+    """Pillow refuses twice its limit, which stays as it is for others."""
+    pixels = RNG.integers(0, 256, (30, 50), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(tmp_path / "x.png")
+    np.testing.assert_array_equal(reading(50, 30).read(tmp_path / "x.png")[..., 0], pixels)
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_an_image_of_another_size_is_refused_by_its_header(tmp_path):
+    path = tmp_path / "x.png"
+    Image.new("L", (400, 300)).save(path)
+    path.write_bytes(path.read_bytes()[:60])  # decoding would fail
+    with pytest.raises(ValueError, match=r"400 x 300 pixels: give images of 50 x 30 pixels"):
+        reading(50, 30).read(path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("L", (30, 50)).save(path, exif=exif)
+    assert reading(50, 30).read(path).shape == (30, 50, 1)
+    with pytest.raises(ValueError, match=r"50 x 30 pixels: give images of 30 x 50 pixels"):
+        reading(30, 50).read(path)
 
 
 @pytest.mark.parametrize(("length", "target"), [(100, 64), (64, 64), (33, 64), (1000, 64)])

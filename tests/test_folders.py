@@ -170,6 +170,54 @@ def test_a_name_that_is_not_utf8_is_refused_before_anything_is_read(part, place)
         check_scorable(part)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows allows no such names")
+@pytest.mark.parametrize("control", ["\t", "\n", "\x1b", "\x7f", "\x85"])
+@pytest.mark.parametrize(
+    "place", ["train/good/{}.png", "test/{}/0.png", "ground_truth/crack/001_mask{}.png", "."]
+)
+def test_a_control_character_in_a_name_is_refused_before_anything_is_read(part, control, place):
+    name = f"a{control}b"
+    if place == ".":
+        part = part.rename(part.parent / name)
+    elif "mask" in place:
+        name = control
+        save(part / f"test/crack/001_mask{control}.png", 0)
+        save(part / place.format(name), 255)
+    else:
+        save(part / place.format(name), 0)
+    with pytest.raises(InputError) as caught:
+        check_scorable(part)
+    assert str(caught.value).endswith("has a name with a control character: rename it.")
+    assert str(caught.value).isprintable() and repr(name)[1:-1] in str(caught.value)
+
+
+def test_a_link_that_leads_to_itself_is_passed_over(part):
+    """In the place of a folder; as an image it is named, as a link that leads nowhere is."""
+    for place in ("loop", "test/loop", "train/good/loop", "ground_truth/crack/loop"):
+        (part / place).symlink_to("loop")
+    category = load_category(part, size=4)
+    assert len(category.test) == 5 and category.defect_types.count("crack") == 2
+    assert category.notes[1:] == ("Files of a kind that is not read: 3 without extension.",)
+    (part / "test/crack/002.png").symlink_to("002.png")
+    with pytest.raises(InputError, match=r"002\.png cannot be read \(Too many levels of symbolic"):
+        load_category(part, size=4)
+
+
+def test_what_nobody_may_look_at_does_not_end_the_listing(part, monkeypatch):
+    """Tests may run as root, who may look everywhere, so the system's answer is made up."""
+
+    def stat(path, *arguments, **options):
+        if "secret" in os.fspath(path):
+            raise PermissionError(13, "Permission denied")
+        return own(path, *arguments, **options)
+
+    own = os.stat
+    (part / "test/secret").mkdir()
+    (part / "test/crack/secret.png").write_bytes(b"")
+    monkeypatch.setattr(os, "stat", stat)
+    assert len(category_files(part)) == 10 + 5 + 3 + 1  # reading will say why it cannot be read
+
+
 def test_names_in_any_script_are_read(part):
     (part / "test/crack").rename(part / "test/ひび")
     (part / "ground_truth/crack").rename(part / "ground_truth/ひび")

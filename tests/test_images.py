@@ -1,9 +1,8 @@
-"""Image and mask files of every mode and depth, against hand-made values and slow versions."""
+"""Image files of every mode and depth, against hand-made values and slow versions."""
 
 import struct
 import warnings
 import zlib
-from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from aesc.data import images as images_module
 from aesc.data import read_image, read_mask
@@ -224,57 +223,6 @@ def test_pixel_limit_is_ours_and_pillows_own_is_left_as_it_was(tmp_path, monkeyp
         read_image(path, 2, 1)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1))
-def test_mask_takes_the_pixel_whose_centre_is_nearest(tmp_path_factory, height, width, size, seed):
-    values = np.random.default_rng(seed).integers(0, 2, (height, width), dtype=np.uint8)
-    path = tmp_path_factory.mktemp("mask") / "mask.png"
-    Image.fromarray(values).save(path)
-
-    def nearest(target: int, length: int) -> int:
-        centre = Fraction(2 * target + 1, 2 * size) * length
-        return min(range(length), key=lambda i: (abs(i + Fraction(1, 2) - centre), -i))
-
-    expected = [
-        [values[nearest(row, height), nearest(column, width)] > 0 for column in range(size)]
-        for row in range(size)
-    ]
-    result = read_mask(path, size)
-    assert result.dtype == np.bool_
-    np.testing.assert_array_equal(result, expected)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        np.array([[127, 128], [255, 0]], np.uint8),
-        np.array([[32767, 32768], [65535, 0]], np.uint16),
-        np.array([[False, True], [True, False]]),
-        np.array([[0, 1], [9, 0]], np.uint8),
-        np.array([[0, 1], [127, 0]], np.uint16),
-        np.array([[[90, 90, 90], [0, 0, 200]], [[255, 255, 255], [0, 0, 0]]], np.uint8),
-        np.array([[[0, 0, 0], [0, 0, 1]], [[9, 9, 9], [0, 0, 0]]], np.uint8),
-    ],
-    ids=["L", "I;16", "1", "labels", "labels of 16 bits", "RGB", "labels in RGB"],
-)
-def test_half_of_white_is_a_defect_and_any_label_but_0(tmp_path, values):
-    Image.fromarray(values).save(tmp_path / "m.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "m.png", 2), [[0, 1], [1, 0]])
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "blurred"])
-def test_soft_edges_do_not_make_a_defect_larger(tmp_path, kind):
-    mask = Image.new("L", (128, 128))
-    mask.paste(255, (50, 40, 66, 56))  # 256 pixels
-    path = tmp_path / ("m.jpg" if kind == "JPEG" else "m.png")
-    if kind == "JPEG":
-        mask.save(path, quality=75)
-    else:
-        mask.filter(ImageFilter.GaussianBlur(3)).save(path)
-    # A blur rounds the corners; with everything above 0, it would be 396 and 916 pixels.
-    assert read_mask(path, 128).sum() == pytest.approx(256, rel=0.15)
-
-
 def test_a_file_that_declares_far_more_than_it_holds_is_refused_unopened(tmp_path, monkeypatch):
     path = tmp_path / "bomb.webp"
     Image.new("L", (9000, 9000)).save(path, lossless=True)
@@ -303,8 +251,8 @@ def test_a_declared_giant_is_refused_by_its_header_alone():
         images_module.decode(data, "giant")
 
 
-def test_mask_of_another_size_names_both_files_and_sizes(tmp_path):
-    Image.new("L", (6, 4)).save(tmp_path / "i.png")
-    Image.new("L", (4, 6)).save(tmp_path / "m.png")
-    with pytest.raises(InputError, match=r"m\.png is 4 x 6 .*i\.png is 6 x 4"):
-        read_mask(tmp_path / "m.png", 8, tmp_path / "i.png")
+@pytest.mark.parametrize("white", [0, -1, float("nan"), float("inf"), True, "x"])
+def test_a_white_level_that_is_none_is_named(tmp_path, white):
+    Image.new("L", (2, 2), 9).save(tmp_path / "x.png")
+    with pytest.raises(InputError, match=r"^white_level is .*: give a finite number above 0\.$"):
+        read_image(tmp_path / "x.png", 2, 1, white)

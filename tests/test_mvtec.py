@@ -217,6 +217,9 @@ def test_destination_in_use_for_something_else(server, place, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match="file is a file"):
         fetch(tmp_path / "file", url=server.url)
+    (tmp_path / "link").symlink_to("link")
+    with pytest.raises(InputError, match="link is a link that leads nowhere: give a folder"):
+        fetch(tmp_path / "link", url=server.url)
     with pytest.raises(InputError, match="cannot be written"):
         fetch(tmp_path / "file/below/it", url=server.url)
     assert server.requests == [] and (place / "thesis.txt").read_text() == "mine"

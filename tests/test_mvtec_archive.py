@@ -44,6 +44,15 @@ def test_local_archive_is_extracted_and_kept(place, tmp_path, mode):
     assert (place.stat().st_mode & 0o777) == (place.parent.stat().st_mode & 0o777)
 
 
+def test_a_link_to_an_empty_folder_is_filled_and_stays(place, tmp_path):
+    (tmp_path / "disk/empty").mkdir(parents=True)
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(tmp_path / "disk/empty")
+    extract(place, tar_bytes())
+    check_whole(tmp_path / "disk/empty")
+    assert place.is_symlink()
+
+
 def test_local_archive_with_the_wrong_checksum_or_missing(place, tmp_path):
     local = tmp_path / "archive.tar"
     with pytest.raises(InputError, match=rf"archive\.tar cannot be read.*{BY_HAND}"):

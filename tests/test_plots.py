@@ -311,6 +311,16 @@ def test_bars_have_the_given_lengths_and_say_what_is_undefined() -> None:
     assert axes.lines[0].get_xdata()[0] == 0.5
 
 
+def test_learning_curves_say_what_is_true_of_any_loss() -> None:
+    """SSIM and the absolute error are minimised too, and a PSNR may be below 0."""
+    history = {"loss": [0.9, 0.4], "validation_psnr": [-7.0, -3.504], "learning_rate": [0.1, 0.1]}
+    figure = plots.learning_curves(history)
+    left = figure.axes[0]
+    assert (left.get_title(), left.get_ylabel()) == ("training loss", "loss")
+    assert legend_texts(figure, 1)[1] == "best: epoch 2, \N{MINUS SIGN}3.50 dB"
+    assert "error" not in figure.get_label() and "\N{MINUS SIGN}3.50 dB" in figure.get_label()
+
+
 def test_learning_curves_mark_the_best_epoch_and_the_lowered_rates() -> None:
     figure = plots.learning_curves(HISTORY)
     left, right = figure.axes
@@ -378,6 +388,15 @@ def test_heat_table_writes_no_sign_before_what_is_rounded_to_zero() -> None:
     assert shown == ["0.00", "\N{MINUS SIGN}0.01", "0.00"]
 
 
+def test_heat_table_rounds_as_the_tables_of_the_book_do() -> None:
+    values = np.arange(5, 1000, 10) / 1000  # halves, of which NumPy rounds some the other way
+    assert any(f"{value:.2f}" != f"{np.round(value, 2):.2f}" for value in values)
+    for row in values.reshape(-1, 10):
+        figure = plots.heat_table([row], ["a"], CORRUPTIONS[:1] * 10, "AUROC", 0.5)
+        assert [text.get_text() for text in figure.axes[0].texts] == [f"{v:.2f}" for v in row]
+        plt.close(figure)
+
+
 def test_lines_show_every_series_and_the_reference_faintly() -> None:
     figure = FIGURES["lines"]()
     measured, ideal = figure.axes[0].lines
@@ -393,8 +412,8 @@ def test_lines_show_every_series_and_the_reference_faintly() -> None:
         (lambda: plots.lines([1, 2], {}, "x", "y"), "2 numbers"),
         (lambda: plots.lines([1, 2], {"a": [1.0]}, "x", "y"), "2 numbers"),
         (lambda: plots.lines([0, 2], {"a": [1.0, 2.0]}, "x", "y", log=True), "logarithmic"),
-        (lambda: plots.heat_table(AUROC, ["AE"], CORRUPTIONS, "AUROC", 0.5), "1 rows"),
-        (lambda: plots.heat_table([[np.nan]], ["a"], ["b"], "AUROC", 0.5), "1 rows"),
+        (lambda: plots.heat_table(AUROC, ["AE"], CORRUPTIONS, "AUROC", 0.5), "1 row "),
+        (lambda: plots.heat_table([[np.nan]], ["a"], ["b"], "AUROC", 0.5), "no number"),
     ],
 )
 def test_charts_of_what_cannot_be_drawn_are_refused(draw: Callable, named: str) -> None:

@@ -29,6 +29,13 @@ def test_every_row_is_in_its_own_order():
     assert "bottle oval 0.55" in figure.get_label() and "screw head chip" in figure.get_label()
 
 
+def test_numbers_of_cells_have_a_true_minus_sign_and_none_on_zero():
+    figure = plots.ranked_cells({"a": {"b": -0.256, "c": -0.004}}, "change", -1, 1)
+    shown = [text.get_text().split()[-1] for text in figure.axes[0].texts]
+    assert shown == ["\N{MINUS SIGN}0.26", "0.00"]
+    assert figure.get_label().endswith("a b \N{MINUS SIGN}0.26.")
+
+
 def test_marked_points_have_names():
     figure = plots.named_points(
         [1, 2, 3], [0.5, 0.7, 0.9], list("abc"), "strength", "AUROC", marked=[True, False, True]

@@ -1,7 +1,9 @@
 """Reading records: old ones, damaged ones, and what else lies in a folder of results."""
 
 import json
+import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -73,8 +75,8 @@ def test_records_that_are_not_whole_are_refused():
     assert "schema version 2, this package reads 1" in refusal({**WHOLE, "schema_version": 2})
     assert "schema version True" in refusal({**WHOLE, "schema_version": True})
     assert "schema version None" in refusal([1, 2])
-    assert "metrics is" in refusal(without(WHOLE, "metrics"))
-    assert "extra is 1" in refusal({**WHOLE, "extra": 1})
+    assert "(metrics is missing)" in refusal(without(WHOLE, "metrics"))
+    assert "(extra is not known)" in refusal({**WHOLE, "extra": 1})
     assert "no image scores of its norm 'l7'" in refusal(
         {**WHOLE, "method": {**WHOLE["method"], "norm": "l7"}}
     )
@@ -223,6 +225,22 @@ def test_damaged_record_is_refused_by_its_path(tmp_path):
         Store(tmp_path).records()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no such names on Windows")
+@pytest.mark.parametrize("place", ["{}", "memory://{}"])
+def test_signs_of_a_pattern_in_names_are_taken_as_they_are(place, tmp_path):
+    """Of folders, ``a*b`` would stand for ``aXb`` as well; of files, ``[old]`` for one letter."""
+    found = [Store(place.format(tmp_path / name)) for name in ("a*b", "aXb", "a[X]b", "a?b")]
+    for number, store in enumerate(found):
+        for category in ("nut [old]", f"bolt {number}*"):
+            one = record(data={"category": category}).model_copy(update={"name": category})
+            store.files.makedirs(store.root, exist_ok=True)
+            content = one.model_dump_json().encode()
+            store.files.pipe_file(f"{store.root}/{category}.json", content)
+    for number, store in enumerate(found):
+        names = [one.name for one in store.records()]
+        assert names == [f"bolt {number}*", "nut [old]"]
+
+
 def test_folder_without_records_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(InputError, match=r"holds no records: run `aesc sweep` first\.$"):
@@ -240,6 +258,13 @@ def test_check_leaves_the_files_of_others_alone():
 def test_names_of_modules_that_are_imported_when_asked_for_are_listed() -> None:
     code = "import aesc.records; print('results_table' in dir(aesc.records))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "True\n"
+
+
+def test_card_is_a_table_of_two_columns_whatever_the_notes_say():
+    notes = "left | right,\nand a folder called a|b."
+    lines = record().model_copy(update={"notes": notes}).card().splitlines()
+    assert lines[-1] == r"| notes | left \| right, and a folder called a\|b. |"
+    assert all(len(re.split(r"(?<!\\)\|", line)) == 4 for line in lines)
 
 
 def test_card_counts_in_plain_english():

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from services import Service, declared, image, metric
 
 from aesc.detector import Detector
 from aesc.detector import save as save_detector
-from aesc.serve import ServeSettings, create_app, listening
+from aesc.serve import LOOPBACK, ServeSettings, create_app, listening
+from aesc.serve.metrics import exposition
+from aesc.serve.scoring import Scorer
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,35 @@ def test_batch_scores_each_and_one_bad_file_is_one_error(client, detector, folde
     assert results[0]["score"] == pytest.approx(detector.predict(folder / "000.png").score)
 
 
+def test_names_that_are_not_utf8_come_back_as_they_are(detector, folder):
+    name, model = "\udcff.png", "part\udcff"
+    content = base64.b64encode(image(folder)).decode()
+    service = Service({model: detector}, ServeSettings(hosts=LOOPBACK))
+    try:
+        body = json.dumps({"images": [{"name": name, "content": content}]})
+        kind = {"content-type": "application/json"}
+        answer = service.client.post("/batch", content=body, headers=kind)
+        assert answer.status_code == 200 and answer.json()["model"] == model
+        assert [each["image"] for each in answer.json()["results"]] == [name]
+        sentence = service.client.post("/score", params={"model": "x"}, content=b"x").json()[
+            "error"
+        ]
+        assert model in sentence
+        assert model in service.client.get("/model").json()
+        assert metric(service.client, 'aesc_images_total{model="part?",verdict="good"}') == 1
+    finally:
+        service.close()
+
+
+def test_counters_keep_all_their_digits(detector):
+    scorer = Scorer({"part": detector}, 1)
+    scorer.counts["part", "good"], scorer.seconds["part"] = 1_234_567, 1234567.891
+    lines = exposition(scorer, {422: 10_000_001}).splitlines()
+    assert 'aesc_images_total{model="part",verdict="good"} 1234567' in lines
+    assert 'aesc_seconds_total{model="part"} 1234567.891' in lines
+    assert 'aesc_refused_total{status="422"} 10000001' in lines
+
+
 @pytest.mark.parametrize(
     ("request_", "status", "words"),
     [
@@ -90,7 +122,12 @@ def test_body_of_unknown_length_is_cut_off_at_the_limit(client):
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b'{"images": 3}', b'{"images": []}', b'{"images": [{"content": "?"}]}']
+    "body",
+    [
+        *(b"{", b'{"images": 3}', b'{"images": []}', b'{"images": [{"content": "?"}]}'),
+        b"[" * 200_000,
+    ],
+    ids=["half", "number", "none", "content", "deep"],
 )
 def test_body_that_is_no_batch_is_refused(client, body):
     answer = client.post("/batch", content=body, headers={"content-type": "application/json"})
@@ -161,7 +198,11 @@ def test_command_refuses_bad_input_before_it_loads(aesc, detector, tmp_path):
     assert code == 2 and "queue is 0" in error
     code, _, error = aesc("serve", tmp_path / "none.aesc", "--port", 0)
     assert code == 2 and "There is no detector" in error
-    refused(lambda: listening("no-such-host.invalid", 0), "host is no-such-host.invalid")
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "", "ä" * 70])
+def test_a_host_that_is_none_is_named(host):
+    refused(lambda: listening(host, 0), f"host is {host!r}: give a name")
 
 
 def test_an_answer_does_not_wait_for_an_acknowledgement():

@@ -1,5 +1,6 @@
 """The service when many ask at once, slowly, or with ill will."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -11,10 +12,12 @@ import httpx
 import numpy as np
 import pytest
 from detectors import good_folder, small_detector
+from quick_detector import SlowDetector, quick_detector
 from services import PATIENT, Service, declared, image, metric
 
 from aesc.detector import Detector
 from aesc.serve import LOOPBACK, ServeSettings
+from aesc.serve.scoring import READERS, Scorer
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,20 @@ def test_a_web_page_whose_name_leads_here_is_refused(detector, folder):
         assert answer.status_code == 200
     finally:
         service.close()
+
+
+def test_time_of_waiting_does_not_count(folder):
+    """Threads cannot work for longer, all together, than as many times the time that passed."""
+    scorer, count, content = Scorer({"part": quick_detector(SlowDetector)}, 100), 50, image(folder)
+
+    async def ask() -> float:
+        started = time.perf_counter()
+        await asyncio.gather(*(scorer.score("part", [("x", content)]) for _ in range(count)))
+        return time.perf_counter() - started
+
+    passed = asyncio.run(ask())
+    scorer.close()
+    assert count * SlowDetector.PAUSE <= scorer.seconds["part"] <= (READERS + 1) * passed
 
 
 def test_bodies_of_all_requests_together_are_bounded(detector):

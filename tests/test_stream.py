@@ -288,7 +288,8 @@ def test_workers_get_paths_and_no_pixels(files):
     [({"size": value}, "size") for value in (0, 2.5)]
     + [({"channels": 2}, "channels")]
     + [({"cache_bytes": value}, "cache_bytes") for value in (-1, 1e9)]
-    + [({"workers": value}, "workers") for value in (-1, True)],
+    + [({"workers": value}, "workers") for value in (-1, True)]
+    + [({"white_level": value}, "white_level") for value in (0, -1, float("nan"), "x")],
 )
 def test_arguments_out_of_range_are_named(files, arguments, word):
     with pytest.raises(InputError, match=rf"^{word} is .*: give .*\.$"):

@@ -4,9 +4,10 @@ import base64
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from aesc.sweep.cleaning import smaller_png
+from aesc.sweep.cleaning import smaller_png, without_folders
 
 
 def encoded(pixels: np.ndarray) -> str:
@@ -34,6 +35,12 @@ def test_figure_of_many_colours_moves_none_by_more_than_two_of_255_and_takes_few
     moved = np.abs(decoded(after)[..., :3] - grain)
     assert moved.max() <= 2 and moved[:40].max() == 0
     assert len(after) < 0.75 * len(before)
+
+
+@pytest.mark.parametrize("given", [{}, {"data": "/a/b"}, {"out": "/c/d"}])
+def test_folders_are_shortened_where_there_are_any(given):
+    shown = {"seed": 0, **{name: folder[-1] for name, folder in given.items()}}
+    assert without_folders({"seed": 0, **given}) == shown
 
 
 def test_transparent_figure_keeps_every_pixel():

@@ -130,8 +130,11 @@ def test_every_word_for_too_little_memory_is_understood(toys, tmp_path, monkeypa
 
     monkeypatch.setattr("aesc.sweep.notebook.execute", fail)
     (config,) = plan(["nut"], data=str(toys))
-    with pytest.raises(NotebookError, match="ran out of memory"):
+    with pytest.raises(NotebookError, match=r"ran out of memory with images of 64 px .* --size"):
         run_notebook(config, tmp_path / "out")
+    tiled = config.model_copy(update={"size": 128, "tile": 64})
+    with pytest.raises(NotebookError, match=r"ran out of memory with tiles of 64 px .* --tile"):
+        run_notebook(tiled, tmp_path / "out")
 
 
 def test_checkpoint_goes_only_when_record_and_notebook_are_there(toys, tmp_path, monkeypatch):

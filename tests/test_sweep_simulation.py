@@ -53,6 +53,30 @@ def test_deaths_follow_the_seed():
     assert first == same != other and first.lost > 0 and first.efficiency < 1
 
 
+def test_runs_that_take_no_time_waste_none():
+    assert simulate([0.0, 0.0], 3).efficiency == 1
+    assert simulate([0.0], 1, failure_rate=1e9).efficiency == 1
+
+
+@pytest.mark.parametrize(
+    ("durations", "options", "named"),
+    [
+        ([36000], {"failure_rate": 1000}, "failure_rate is 1000"),
+        ([1e308], {"failure_rate": 1e300}, r"failure_rate is 1e\+300"),
+        ([1.0], {"failure_rate": 20, "overhead": 3600}, "failure_rate is 20"),
+        ([3600.0] * 1000, {"failure_rate": 10}, "failure_rate is 10"),  # e^10 attempts for each
+    ],
+)
+def test_deaths_that_let_hardly_a_run_finish_are_refused(durations, options, named):
+    with pytest.raises(InputError, match=rf"^{named}: give fewer deaths an hour [^\n]+\.$"):
+        simulate(durations, 1, **options)
+
+
+def test_seed_is_checked():
+    with pytest.raises(InputError, match=r"^seed is -1: give a whole number of at least 0\.$"):
+        simulate([1], 1, seed=-1)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [([], 1), ([1.0], 0), ([-1.0], 1), ([1.0], 1, -0.5), ([1.0], 1, 0.0, -1.0)],

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from sweep_toys import TEMPLATE, names, one_sentence, somebodys_cluster
 
-from aesc.errors import InputError
+from aesc.errors import InputError, KernelDiedError, NotebookError
 from aesc.files import temporary_beside
 from aesc.records import Store
 from aesc.sweep import plan, sweep
@@ -44,6 +44,38 @@ def test_store_gives_back_what_a_workplace_held(place, tmp_path):
     assert store.finished(run).name == "a"
     assert [r.name for r in store.records()] == ["a"]
     assert store.finished(other) is None
+
+
+@pytest.mark.parametrize("place", ["local", "file", "memory"])
+def test_success_takes_the_place_of_the_failure_before(place, tmp_path):
+    store = store_of(place, tmp_path)
+    store.check()
+    with pytest.raises(NotebookError), store.workplace("a") as folder:
+        (folder / "a.failed.ipynb").write_text("{}")
+        raise NotebookError("no luck")
+    with pytest.raises(KernelDiedError), store.workplace("a"):
+        raise KernelDiedError("still no luck")
+    assert [Path(path).name for path in store.files.find(store.root)] == ["a.failed.ipynb"]
+    with store.workplace("a") as folder:
+        for suffix in (".ipynb", ".json"):
+            (folder / f"a{suffix}").write_text("{}")
+        (folder / "a.failed.ipynb").unlink(missing_ok=True)  # as `execute` does
+    assert [Path(path).name for path in store.files.find(store.root)] == ["a.ipynb", "a.json"]
+
+
+@pytest.mark.parametrize("place", ["local", "memory"])
+@pytest.mark.parametrize("change", [{"schema_version": 2}, {"later": 1}, {"name": None}])
+def test_record_of_another_version_is_neither_finished_nor_replaced(place, change, tmp_path):
+    store = store_of(place, tmp_path)
+    run = SimpleNamespace(name="a", matches=lambda record, place: True)
+    content = {**json.loads(TEMPLATE.read_text()), "name": "a", **change}
+    store.files.makedirs(store.root, exist_ok=True)
+    store.files.pipe_file(f"{store.root}/a.json", json.dumps(content).encode())
+    with pytest.raises(InputError) as caught:
+        store.finished(run)
+    one_sentence(str(caught.value), "a.json", "move it away and run again")
+    store.files.pipe_file(f"{store.root}/a.json", json.dumps(content).encode()[:-9])
+    assert store.finished(run) is None
 
 
 @pytest.mark.parametrize("place", ["local", "file", "memory"])

@@ -14,6 +14,7 @@ from aesc.errors import InputError
 from aesc.experiment import METHODS, Experiment, RunConfig, ScoringOptions, method_trainer
 from aesc.records import Record, paper_records, results_table
 from aesc.scoring import anomaly_maps
+from aesc.sweep.progress import Progress
 from aesc.tiling import RandomCrop, Tiling, in_tiles
 from aesc.training import TrainingSettings
 
@@ -103,7 +104,9 @@ def test_training_sees_squares_at_random_places_and_validates_in_the_middle():
 @pytest.mark.parametrize(
     ("values", "word"),
     [
-        ({"size": 128, "tile": 32}, "64"),
+        ({"size": 128, "tile": 32}, "^tile is 32: give at least 64 pixels for AESc"),
+        ({"tile": 16}, "^tile is 16: give at least 64 pixels for AESc"),
+        ({"size": 32, "tile": 64}, "^size is 32 x 32 pixels, less than a tile of 64"),
         ({"size": 64, "tile": 128}, "less than a tile of 128"),
         ({"tile": -1}, "tile"),
         ({"tile": "x"}, "tile"),
@@ -130,6 +133,14 @@ def test_a_run_in_tiles_is_recorded_and_another_row_of_the_table(stripes, tmp_pa
     table = results_table([record, whole])
     assert table.tile.tolist() == [0, 64]
     np.testing.assert_array_equal(table.seeds, 1)
+
+
+def test_progress_counts_the_pixels_that_a_network_is_trained_on():
+    def work(**values: int) -> float:
+        config = RunConfig.checked(category="washer", epochs=3, **values)
+        return Progress([config], [], shown=False).total
+
+    assert work(size=256, tile=64) == work(size=64) == work(size=256) / 16
 
 
 def test_what_was_run_in_tiles_is_not_as_published():

@@ -99,6 +99,14 @@ def test_learning_rate_halves_on_a_plateau(images):
     np.testing.assert_allclose(rates, [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25])
 
 
+def test_history_holds_the_rate_of_the_last_batch_of_each_epoch(images):
+    """By hand: the cosine after 4 and after 9 of 10 batches."""
+    settings = replace(SETTINGS, epochs=2, batches=5, decay="cosine")
+    rates = np.array(trainer(images, settings=settings).run(progress=False).learning_rate)
+    expected = (1 + np.cos(np.pi * np.array([0.4, 0.9]))) / 2
+    np.testing.assert_allclose(rates / settings.learning_rate, expected)
+
+
 def test_mixed_precision_path_trains_too(images, monkeypatch):
     """The path of a CUDA card, here with bfloat16 on the CPU: near the result in full precision."""
     exact = trainer(images).run(progress=False)

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +181,31 @@ def test_a_folder_that_goes_away_is_waited_for(folder, tmp_path):
     assert next(watched).image == "3.png"
     watched.close()
     assert len(told) == 1 and f"{folder} cannot be listed" in told[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are those of POSIX")
+def test_a_file_that_cannot_be_looked_at_does_not_hide_the_others(folder, tmp_path):
+    told, link = [], folder / "loop.png"
+    link.symlink_to("loop.png")
+    (folder / "gone.png").symlink_to("nowhere.png")
+
+    def note(sentence: str) -> None:
+        assert "cannot be listed" not in sentence  # then it would wait for ever
+        told.append(sentence)
+
+    watched = watch(quick_detector(), folder, tmp_path / "out", WatchSettings(**QUICK), note)
+    assert [next(watched).image for _ in range(3)] == ["0.png", "1.png", "2.png"]
+    (folder / "like.png").symlink_to("loop.png")
+    grey(folder / "3.png", 90)
+    assert next(watched).image == "3.png"
+    link.unlink()
+    grey(link, 91)
+    assert sorted(next(watched).image for _ in range(2)) == ["like.png", "loop.png"]
+    watched.close()
+    assert [sentence.partition(" cannot be looked at")[0] for sentence in told] == [
+        "loop.png",
+        "like.png",
+    ]
 
 
 def test_drift_is_told_once_and_again_after_a_restart(tmp_path):

@@ -10,7 +10,8 @@ import pytest
 from detectors import refused
 
 from aesc.detector import Result
-from aesc.watch.table import FILE, ResultTable, Version
+from aesc.detector.report import WATCHED
+from aesc.watch.table import ResultTable, Version
 
 NAMES = ['a,"b".png', "line\nbreak.png", os.fsdecode(b"\xff\xfe.png"), "größe.png"]
 
@@ -81,7 +82,7 @@ def test_two_processes_do_not_write_one_table(tmp_path):
     [
         (b"", "was not written by `aesc watch`"),
         ("\ufeffimage,verdict\r\na.png,good\r\n".encode(), "was not written by `aesc watch`"),
-        (("\ufeff" + ",".join(FILE) + "\r\na.png,good\r\n").encode(), "damaged in line 2"),
+        (("\ufeff" + ",".join(WATCHED) + "\r\na.png,good\r\n").encode(), "damaged in line 2"),
     ],
 )
 def test_a_table_of_another_program_is_refused_and_kept(tmp_path, content, word):

@@ -50,9 +50,9 @@ def table(results: Path) -> str:
     text = pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
     return (
         "Area under the ROC curve (AUROC) of images and of pixels, and area under the per-region "
-        "overlap (AUPRO); 1 is perfect, and chance has an AUROC of 0.5 and an AUPRO of 0.15. AESc is "
-        "the paper's method and AESc+ goes past it; AE_L2, AE_SSIM and ITAE are rivals. After the "
-        "method stands the map that is scored. Images seen in training are counted with their "
+        "overlap (AUPRO); 1 is perfect, and chance has an AUROC of 0.5 and an AUPRO of 0.15. AESc "
+        "is the paper's method and AESc+ goes past it; AE_L2, AE_SSIM and ITAE are rivals. After "
+        "the method stands the map that is scored. Images seen in training are counted with their "
         "repeats.\n\n"
         f"{text}\n"
     )

@@ -12,14 +12,12 @@ import torch
 from torch import Tensor
 
 from aesc._checks import image_batch
+from aesc.data.grey import LUMA
 from aesc.errors import InputError
 from aesc.noise import Corruption
 
 TURNS = 4
 """Rotations of the source: by 0, 90, 180 and 270 degrees."""
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the grey of ITU-R BT.601."""
 
 
 def erase(images: Tensor, turns: Tensor) -> Tensor:

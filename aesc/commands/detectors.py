@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -11,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aesc._targets import check_file
+from aesc.commands.inputs import images, names_in, region
 from aesc.commands.terminal import Commands, local_path, print_note, side_or_size
-from aesc.errors import InputError
-from aesc.files import own_path
+from aesc.files import check_writable
 
 if TYPE_CHECKING:
-    from aesc.detector import Detector, RegionOfInterest, Result
+    from aesc.detector import Detector, FitSettings, Result, Survey
 
 
 def add_parsers(commands: Commands) -> None:
@@ -56,7 +56,11 @@ def add_parsers(commands: Commands) -> None:
     predict.add_argument(
         "--out", type=local_path, help="folder for results.csv, report.html, heatmaps/"
     )
-    predict.add_argument("--recursive", action="store_true", help="folders inside folders as well")
+    predict.add_argument(
+        "--recursive",
+        action="store_true",
+        help="folders inside folders as well, but for hidden ones and --out",
+    )
     predict.add_argument("--json", action="store_true", help="print a line of JSON for each image")
     predict.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     predict.set_defaults(command=_predict)
@@ -86,11 +90,45 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    from aesc.detector import FitSettings, fit, good_files, least_typical, save, survey
+    from aesc.detector import fit, good_files, save, survey
     from aesc.detector.fitting import check_images
-    from aesc.files import check_writable
 
-    settings = FitSettings(
+    check_file(options.out)
+    checkpoint, page = (
+        options.out.with_name(options.out.name + suffix) for suffix in (".checkpoint", ".html")
+    )
+    check_file(checkpoint)
+    check_file(page)
+    settings = _settings(options)
+    good = good_files(options.good, names_in(options.exclude))
+    apart = good_files(options.calibration) if options.calibration else None
+    found = survey(good, apart)
+    if options.roi:
+        settings = replace(settings, roi=region(options.roi, found.all[0].size))
+    check_images(found, settings)
+    schedule, seconds = settings.schedule(checkpoint)
+    for line in found.lines():
+        print(line)
+    print(f"training: {schedule.epochs} epochs, about {max(1, round(seconds / 60))} min")
+    if checkpoint.exists():
+        print_note(f"goes on with the training of {checkpoint}; delete it to begin anew.")
+    if options.dry_run:
+        return 0
+    check_writable(options.out.parent)
+    detector = fit(found, settings, schedule, checkpoint, progress=sys.stderr.isatty())
+    save(detector, options.out)
+    checkpoint.unlink(missing_ok=True)
+    _print_made(detector, found)
+    _write_page(detector, [g.path for g in found.calibration], page)
+    print(f"detector: {options.out}\nreport: {page}")
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> FitSettings:
+    """How a detector is made, but for the region, which is told by the images."""
+    from aesc.detector import FitSettings
+
+    return FitSettings(
         method=options.method,
         preset=options.preset,
         size=options.size,
@@ -103,31 +141,6 @@ def _fit(options: argparse.Namespace) -> int:
         licence=options.licence,
         **_shares(options),
     )
-    good = good_files(options.good, _names(options.exclude))
-    apart = good_files(options.calibration) if options.calibration else None
-    found = survey(good, apart)
-    if options.roi:
-        settings = replace(settings, roi=_roi(options.roi, found.all[0].size))
-    check_images(found, settings)
-    checkpoint = options.out.with_name(options.out.name + ".checkpoint")
-    schedule, seconds = settings.schedule(checkpoint)
-    for line in found.lines():
-        print(line)
-    print(f"training: {schedule.epochs} epochs, about {max(1, round(seconds / 60))} min")
-    if checkpoint.exists():
-        print_note(f"goes on with the training of {checkpoint}; delete it to begin anew.")
-    if options.dry_run:
-        return 0
-    check_writable(options.out.parent)
-    detector = fit(found, settings, schedule, checkpoint, progress=sys.stderr.isatty())
-    save(detector, options.out)
-    print("good images that look least typical, with their score in units of the threshold:")
-    for path, score in least_typical(detector, found):
-        print(f"  {score:5.2f}  {path.name}")
-    _print_promises(detector)
-    page = _page(detector, [g.path for g in found.calibration], options.out)
-    print(f"detector: {options.out}\nreport: {page}")
-    return 0
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -135,13 +148,13 @@ def _predict(options: argparse.Namespace) -> int:
     from aesc.detector.report import as_json, without_map, write_results
 
     detector = load(options.model, options.device)
-    images = _images(options.images, options.recursive)
+    named = images(options.images, options.recursive, options.out)
     counts: Counter[str] = Counter()
     results: Iterator[Result]
     if options.out is None:
-        results = (without_map(result) for result in detector.stream(images))
+        results = (without_map(result) for result in detector.stream(named))
     else:
-        results = write_results(detector, images, options.out)
+        results = write_results(detector, named, options.out)
     drift = Drift.of(detector)
     for result in results:
         counts[result.verdict] += 1
@@ -169,8 +182,8 @@ def verdict_line(result: Result) -> str:
 
 def _calibrate(options: argparse.Namespace) -> int:
     from aesc.detector import good_files, load, save
-    from aesc.files import check_writable
 
+    check_file(options.out)
     detector = load(options.model, options.device)
     check_writable(options.out.parent)
     new = detector.calibrate(good_files(options.good), **_shares(options))
@@ -210,53 +223,6 @@ def _describe(path: Path) -> int:
     return 0
 
 
-def _images(names: list[str], recursive: bool) -> list[Path]:
-    """The files that are named, those in folders that are named, and those named on stdin."""
-    from aesc.data.images import is_image_file
-
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="surrogateescape")  # names need not be UTF-8
-    listed = [line.rstrip("\n") for line in sys.stdin] if names == ["-"] else names
-    found: list[Path] = []
-    for name in filter(None, listed):
-        path = own_path(name)
-        if path.is_dir():
-            inside = path.rglob("*") if recursive else path.glob("*")
-            images = sorted(each for each in inside if is_image_file(each) and each.is_file())
-            if not images:
-                raise InputError(
-                    f"{name} holds no image: give a folder of images, or --recursive for those in "
-                    "its folders."
-                )
-            found += images
-        else:
-            found.append(path)  # one that is missing becomes a row with its error
-    if not found:
-        raise InputError("No image was named: give files or folders, or names on stdin after -.")
-    return found
-
-
-def _names(path: Path | None) -> list[str]:
-    """Names in a text file, one a line."""
-    if path is None:
-        return []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: give a text file with a name a line.") from error
-    return [line.strip() for line in lines if line.strip()]
-
-
-def _roi(text: str, size: tuple[int, int]) -> RegionOfInterest:
-    from aesc.detector import RegionOfInterest
-
-    parts = text.split(",")
-    if len(parts) == 4 and all(part.strip().lstrip("-").isdigit() for part in parts):
-        x, y, width, height = map(int, parts)
-        return RegionOfInterest.rectangle((x, y, width, height), size)
-    return RegionOfInterest.of_mask(own_path(text))
-
-
 def _shares(options: argparse.Namespace) -> dict[str, Any]:
     named = {"false_rejects": options.false_rejects, "review": options.review}
     return {name: share for name, share in named.items() if share is not None}
@@ -271,13 +237,21 @@ def _print_promises(detector: Detector) -> None:
         print(f"detection limit: {limit}")
 
 
-def _page(detector: Detector, images: list[Path], out: Path) -> Path:
+def _print_made(detector: Detector, found: Survey) -> None:
+    """Print what there is to say of a new detector."""
+    from aesc.detector import least_typical
+
+    print("good images that look least typical, with their score in units of the threshold:")
+    for path, score in least_typical(detector, found):
+        print(f"  {score:5.2f}  {path.name}")
+    _print_promises(detector)
+
+
+def _write_page(detector: Detector, calibration: list[Path], page: Path) -> None:
     """Write the page of a detector: its calibration images, the least typical first."""
     from aesc.detector.report import calibration_page
     from aesc.files import whole_file
 
-    page = out.with_name(out.name + ".html")
-    text = calibration_page(detector, images)
+    text = calibration_page(detector, calibration)
     with whole_file(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    return page

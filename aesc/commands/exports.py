@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aesc._targets import check_file, check_new_folder
 from aesc.commands.terminal import Commands, local_path, print_error, print_note, width_and_height
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ def _export(options: argparse.Namespace) -> int:
     from aesc.export import bundle, export
     from aesc.files import check_writable
 
-    detector = load(options.model, "cpu")
     out = options.out
     if options.bundle and out.suffix == ".onnx":
         out = out.with_suffix("")
+    (check_new_folder if options.bundle else check_file)(out)
+    detector = load(options.model, "cpu")
     check_writable(out.parent)
     try:
         with _images(detector, options) as images:

@@ -98,6 +98,7 @@ def _serve(options: argparse.Namespace) -> int:
         host, port = bound.getsockname()[:2]
         if not alone:
             print_note(f"whoever reaches {host} can ask: there is no password.")
-        print(f"serving {', '.join(names)} at http://{host}:{port}", flush=True)
+        place = f"[{host}]" if ":" in host else host  # IPv6 has colons of its own
+        print(f"serving {', '.join(names)} at http://{place}:{port}", flush=True)
         serve(detectors, bound, settings)
     return 0

@@ -6,6 +6,7 @@ import bz2
 import errno
 import gzip
 import lzma
+import os
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ def extract(
 
     Args:
         archive: a tar archive, plain or compressed by gzip, bzip2 or xz.
-        destination: a folder that is new or empty.
+        destination: a folder that is new or empty, or a link to an empty one, which stays.
         is_whole: tells of the folder extracted whether it holds what was expected.
         progress: show bars.
         remedy: end of a message, what to do with a bad archive.
@@ -82,7 +83,8 @@ def extract(
     """
     with _opened(archive, "Checking members", progress, remedy) as tar:
         _check_members(tar, archive, remedy)
-    with write_errors(destination.parent), scratch_folder(destination) as scratch:
+    folder = Path(os.path.realpath(destination))
+    with write_errors(folder.parent), scratch_folder(folder) as scratch:
         tree = scratch / "tree"  # made here because the temporary folder is closed to others
         tree.mkdir()
         with _opened(archive, "Extracting", progress, remedy) as tar:
@@ -90,9 +92,9 @@ def extract(
                 _write_member(tar, member, tree)
         if not is_whole(tree):
             raise InputError(f"{archive} does not hold what was expected: {remedy}.")
-        if destination.exists():
-            destination.rmdir()
-        tree.rename(destination)
+        if folder.exists():
+            folder.rmdir()
+        tree.rename(folder)
     return destination
 
 

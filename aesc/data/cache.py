@@ -27,7 +27,7 @@ from safetensors.numpy import save_file
 
 from aesc.files import cache_folder, whole_file
 
-VERSION = 3
+VERSION = 4
 """Raised whenever `aesc.data` turns a file into other numbers, so that no stale entry is read."""
 
 MAX_BYTES = 2 * 2**30

@@ -10,8 +10,17 @@ from pathlib import Path
 
 from aesc._checks import quoted
 from aesc.data.layout import PLAIN, layout_of, rank_of
-from aesc.data.listing import GOOD, CategoryFiles, entries, folders, images_in, listed
-from aesc.data.oddities import check_names, passed_over, says_good, shown
+from aesc.data.listing import (
+    GOOD,
+    CategoryFiles,
+    entries,
+    folders,
+    images_in,
+    is_folder,
+    listed,
+    shown,
+)
+from aesc.data.oddities import check_names, passed_over, says_good
 from aesc.errors import InputError
 from aesc.files import own_path
 
@@ -117,7 +126,7 @@ def list_category(folder: str | Path) -> CategoryFiles:
 
     Raises:
         InputError: the folder has none of the layouts, fewer than two good images, or a name that
-            is not UTF-8.
+            is not UTF-8 or has a control character.
     """
     root = absolute(folder)
     files = _files(root)
@@ -135,7 +144,7 @@ def category_files(folder: str | Path) -> list[Path]:
 
     Raises:
         InputError: the folder has none of the layouts, fewer than two good images, or a name that
-            is not UTF-8.
+            is not UTF-8 or has a control character.
     """
     return _files(absolute(folder)).paths
 
@@ -180,7 +189,7 @@ def nearly(root: Path) -> str | None:
     train = next((f for f in folders(root) if f.name.casefold() == "train"), None)
     if train is None:
         return None
-    if train.name != "train" and (train / GOOD).is_dir():
+    if train.name != "train" and is_folder(train / GOOD):
         return f"{root} has no train/good: rename {train.name} to train."
     inside = [folder for folder in folders(train) if images_in(folder)]
     likely = [folder for folder in inside if says_good(folder.name)] or inside
@@ -205,6 +214,7 @@ def _categories(root: Path) -> dict[str, Path]:
 
 def _files(root: Path) -> CategoryFiles:
     """The files of a folder, at least two of them good images, with names that can be written."""
+    check_names([root])
     near, layout = nearly(root), layout_of(root)
     if near is not None:
         raise InputError(near)
@@ -219,7 +229,7 @@ def _files(root: Path) -> CategoryFiles:
         )
         raise InputError(f"{root} holds no images: {advice}.")
     files = layout.files(root)
-    check_names([root, *files.paths])
+    check_names([*files.paths, *(file.defect_type for file in files.test)])
     if not files.good:
         raise InputError(f"{root} has no good images in train/good: {_good_advice(root)}.")
     if len(files.good) == 1:
@@ -240,6 +250,6 @@ def _good_advice(root: Path) -> str:
 
 def _convert(folder: Path) -> str | None:
     """Advice on files of kinds that cannot be read, if there are any."""
-    kinds = Counter(shown(f.suffix.lower()) for f in entries(folder) if f.is_file() and f.suffix)
+    kinds = Counter(f.suffix.lower() for f in entries(folder) if f.suffix and not is_folder(f))
     found = listed(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     return f"convert its files ({found}) to PNG" if kinds else None

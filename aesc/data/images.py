@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from aesc._checks import channels as check_channels
-from aesc._checks import whole
+from aesc._checks import number, whole
+from aesc.data.grey import as_grey
 from aesc.errors import InputError
 
 MAX_PIXELS = 2**28
@@ -32,11 +33,11 @@ No camera's image is that empty, but a file made to exhaust the memory is: 34 by
 million pixels.
 """
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""Rec. 601 weights of red, green and blue, those of Pillow's own conversion to grey."""
-
 FRAMES = "frames"
 """Key of a decoded image's ``info``: how many frames or pages its file has; the first is read."""
+
+PALETTE = "from a palette"
+"""Key of a decoded image's ``info``: whether the pixels of its file are entries of a palette."""
 
 # Pillow recognises these without decoding them, or hands them to an outside program (EPS).
 _NOT_RASTER = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
@@ -86,6 +87,8 @@ def read_image(
     """
     whole("size", size)
     check_channels(channels)
+    if white_level is not None:
+        number("white_level", white_level, 0, above=True)
     return image_array(decode(read_bytes(path), path), path, (size, size), channels, white_level)
 
 
@@ -97,9 +100,10 @@ def read_bytes(path: str | Path) -> bytes:
     """
     try:
         return Path(path).read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter of a null character
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
-            f"{path} cannot be read ({error.strerror}): check the path and its permissions."
+            f"{path} cannot be read ({reason}): check the path and its permissions."
         ) from error
 
 
@@ -123,6 +127,7 @@ def decode(data: bytes, path: str | Path) -> Image.Image:
             ImageOps.exif_transpose(image, in_place=True)
         simple = _simplified(image)
         simple.info[FRAMES] = frames
+        simple.info[PALETTE] = image.mode in ("P", "PA")
         return simple
     except InputError:
         raise
@@ -157,7 +162,7 @@ def image_array(
         plane[:] = _resized(band, size)
     planes /= np.float32(full_scale)
     if channels == 1 and len(planes) == 3:
-        planes = np.tensordot(_LUMA, planes, axes=1)[None]
+        planes = as_grey(planes)
     elif channels == 3 and len(planes) == 1:
         planes = np.repeat(planes, 3, axis=0)
     # the weights of filter and luma sum to 1 only to 1e-7
@@ -172,7 +177,7 @@ def largest_value(image: Image.Image, path: str | Path) -> float:
     """
     if image.mode in ("L", "RGB"):
         return 255
-    largest = _value_range(image, path)[1]
+    largest = value_range(image, path)[1]
     return largest if image.mode == "F" else max(largest, 255)
 
 
@@ -261,13 +266,18 @@ def _full_scale(image: Image.Image, path: str | Path) -> float:
         return 255
     if image.mode.startswith("I;16"):
         return 65535
-    high = _value_range(image, path)[1]
+    high = value_range(image, path)[1]
     if image.mode == "F" and high <= 1:
         return 1
     return 255 if high <= 255 else 65535
 
 
-def _value_range(image: Image.Image, path: str | Path) -> tuple[float, float]:
+def value_range(image: Image.Image, path: str | Path) -> tuple[float, float]:
+    """The smallest and the largest value that a decoded image holds.
+
+    Raises:
+        InputError: values outside 0 to 65535, or NaN.
+    """
     values = np.asarray(image)
     low, high = float(values.min()), float(values.max())
     if not 0 <= low <= high <= 65535:  # also false for NaN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from aesc.data.listing import GOOD, CategoryFiles, SourceFile, folders, images_in
+from aesc.data.listing import GOOD, CategoryFiles, SourceFile, folders, images_in, is_folder
 from aesc.data.masks import MaskFiles, mask_notes
 
 
@@ -38,7 +38,7 @@ class MVTecLayout:
 
     def matches(self, root: Path) -> bool:
         """Whether there is a folder ``train/good``."""
-        return (root / "train" / GOOD).is_dir()
+        return is_folder(root / "train" / GOOD)
 
     def files(self, root: Path) -> CategoryFiles:
         """Good images, test images, and their masks."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,20 +77,36 @@ def entries(folder: Path) -> list[Path]:
 
 def folders(folder: Path) -> list[Path]:
     """The sub-folders of a folder, sorted by name; none if there is no such folder."""
-    return [entry for entry in entries(folder) if entry.is_dir()] if folder.is_dir() else []
+    return [entry for entry in entries(folder) if is_folder(entry)] if is_folder(folder) else []
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The image files in a folder, sorted by name. A link that leads nowhere is one of them."""
-    return [
-        entry
-        for entry in entries(folder)
-        if is_image_file(entry) and (entry.is_file() or (entry.is_symlink() and not entry.exists()))
-    ]
+    """The image files in a folder, sorted by name. A link that leads nowhere is one of them.
+
+    Raises:
+        InputError: the folder cannot be listed.
+    """
+    return [entry for entry in entries(folder) if is_image_file(entry) and _is_file(entry)]
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; no also where nobody may look, or a link leads to itself."""
+    return os.path.isdir(path)
+
+
+def shown(name: object) -> str:
+    r"""A name with control characters, and bytes that are no UTF-8, escaped for messages and notes.
+
+    Example:
+        >>> print(shown(os.fsdecode(b"\xe9.png")), shown("a\tb"), shown("\u30cd\u30b8"))
+        \xe9.png a\tb ネジ
+    """
+    text = os.fsencode(str(name)).decode("utf-8", "backslashreplace")
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) == "Cc" else c for c in text)
 
 
 def listed(names: Iterable[object]) -> str:
-    """Names with commas between them, `NAMED` at most, and the number of the others.
+    """Names, as `shown`, with commas between them, `NAMED` at most, and the number of the others.
 
     Example:
         >>> listed(["a.png", "b.png"])
@@ -95,7 +114,15 @@ def listed(names: Iterable[object]) -> str:
         >>> listed(range(23))[-20:]
         '17, 18, 19, 3 others'
     """
-    every = [str(name) for name in names]
+    every = [shown(name) for name in names]
     rest = len(every) - NAMED
     others = [] if rest <= 0 else [f"{rest} {'other' if rest == 1 else 'others'}"]
     return ", ".join([*every[:NAMED], *others])
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file, or cannot be looked at: reading it will say why."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True

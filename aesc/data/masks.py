@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from aesc.data.listing import GOOD, SourceFile, folders, images_in, listed
+from aesc.data.listing import GOOD, SourceFile, folders, images_in, is_folder, listed
 
 
 class MaskFiles:
     """The masks in a folder ``ground_truth``, by defect type; none if there is no such folder."""
 
     def __init__(self, truth: Path) -> None:
-        self.exist = truth.is_dir()
+        self.exist = is_folder(truth)
         self._loose = images_in(truth) if self.exist else []
         self._files = {folder.name: images_in(folder) for folder in folders(truth)}
         self._parts = {

@@ -13,7 +13,7 @@ from aesc._checks import quoted
 from aesc.data.archive import extract, write_errors
 from aesc.data.folders import absolute
 from aesc.data.layout import MVTecLayout
-from aesc.data.listing import folders
+from aesc.data.listing import folders, is_folder
 from aesc.data.transfer import check_digest, download
 from aesc.errors import InputError
 
@@ -88,7 +88,7 @@ alike): https://www.mvtec.com/company/research/datasets/mvtec-ad
     destination = absolute(destination)
     origin = None if source is None else absolute(source)
     print(MVTEC_LICENCE)
-    if origin is not None and origin.is_dir():
+    if origin is not None and is_folder(origin):
         return _checked_source(origin)
     ready = _is_ready(destination)
     beside = destination.parent / _ARCHIVE
@@ -114,8 +114,9 @@ def _is_ready(destination: Path) -> bool:
         InputError: the destination is in use for something else.
     """
     with write_errors(destination):
-        if destination.exists() and not destination.is_dir():
-            raise InputError(f"{destination} is a file: give a folder that is new or empty.")
+        if os.path.lexists(destination) and not is_folder(destination):
+            kind = "a file" if destination.exists() else "a link that leads nowhere"
+            raise InputError(f"{destination} is {kind}: give a folder that is new or empty.")
         found = _categories(destination)
         if _is_whole(destination):
             return True

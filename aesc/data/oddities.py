@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from aesc.data.images import is_image_file
-from aesc.data.listing import GOOD, CategoryFiles, listed
+from aesc.data.listing import GOOD, CategoryFiles, is_folder, listed, shown
 from aesc.errors import InputError
 
 _GOOD_WORDS = {"good", "ok", "okay", "normal", "gut", "pass", "passed", "fine", "clean", "intact"}
@@ -30,26 +30,17 @@ def says_good(name: str) -> bool:
     return bool(words) and (words[0] in _GOOD_WORDS or "".join(words) in _GOOD_NAMES)
 
 
-def shown(path: object) -> str:
-    r"""A name with the bytes that are no UTF-8 escaped, so that it can be printed.
-
-    Example:
-        >>> print(shown(os.fsdecode(b"\xe9.png")), shown("\u30cd\u30b8"))
-        \xe9.png ネジ
-    """
-    return os.fsencode(str(path)).decode("utf-8", "backslashreplace")
-
-
-def check_names(paths: Iterable[Path]) -> None:
-    """Refuse files whose names cannot be written to a record.
+def check_names(names: Iterable[object]) -> None:
+    """Refuse paths and other names that cannot be written to a record.
 
     Raises:
-        InputError: a path that is not UTF-8; it is shown with the bytes escaped.
+        InputError: a name that is not UTF-8, or has a control character; it is shown escaped.
     """
-    for path in paths:
-        text = str(path)
+    for text in map(str, names):
         if shown(text) != text:
-            raise InputError(f"{shown(text)} has a name that is not UTF-8: rename it.")
+            is_utf8 = text.encode("utf-8", "ignore").decode() == text
+            fault = "with a control character" if is_utf8 else "that is not UTF-8"
+            raise InputError(f"{shown(text)} has a name {fault}: rename it.")
 
 
 def passed_over(root: Path, files: CategoryFiles) -> tuple[str, ...]:
@@ -60,7 +51,7 @@ def passed_over(root: Path, files: CategoryFiles) -> tuple[str, ...]:
         files: what is read of it.
     """
     types = sorted({file.defect_type for file in files.test} - {GOOD})
-    good = [shown(name) for name in types if says_good(name)]
+    good = [name for name in types if says_good(name)]
     told = {*map(str, files.paths), *map(str, files.noted)}
     images: Counter[str] = Counter()
     others: Counter[str] = Counter()
@@ -70,9 +61,9 @@ def passed_over(root: Path, files: CategoryFiles) -> tuple[str, ...]:
         if str(path) in told or name.casefold() in _CLUTTER:
             continue
         if is_image_file(path):
-            images[shown(folder.relative_to(root).as_posix())] += 1
+            images[folder.relative_to(root).as_posix()] += 1
         elif flat or folder != root:  # the licence and the like lie in the category folder itself
-            others[shown(path.suffix.lower()) or "without extension"] += 1
+            others[path.suffix.lower() or "without extension"] += 1
     notes = {
         "Counted as defective although the name says good": good,
         "Images in places where none are read": [
@@ -120,6 +111,23 @@ def page_notes(root: Path, frames: Mapping[Path, int]) -> tuple[str, ...]:
     return (f"Of several pages, only the first is read: {listed(several)}.",) if several else ()
 
 
+def faint_notes(root: Path, masks: Iterable[Path]) -> tuple[str, ...]:
+    """A sentence on the masks of which much marks no defect because it is too dark.
+
+    Args:
+        root: the category folder.
+        masks: those that `aesc.data.mask_images.has_faint_areas` finds.
+
+    Example:
+        >>> faint_notes(Path("nut"), [Path("nut/ground_truth/dent/000_mask.png")])
+        ('Flat areas darker than half of white mark no defect; save labels as white: \
+ground_truth/dent/000_mask.png.',)
+    """
+    names = sorted({mask.relative_to(root).as_posix() for mask in masks})
+    what = "Flat areas darker than half of white mark no defect; save labels as white"
+    return (f"{what}: {listed(names)}.",) if names else ()
+
+
 def _walk(root: Path) -> Iterator[tuple[Path, str]]:
     """Folder and name of every file, without hidden ones; links to folders are followed once."""
     waiting, seen = [root], {os.path.realpath(root)}
@@ -132,8 +140,8 @@ def _walk(root: Path) -> Iterator[tuple[Path, str]]:
         for entry in found:
             if entry.name.startswith("."):
                 continue
-            if not entry.is_dir():
+            if not is_folder(path := Path(entry.path)):
                 yield folder, entry.name
-            elif (real := os.path.realpath(entry.path)) not in seen:
+            elif (real := os.path.realpath(path)) not in seen:
                 seen.add(real)
-                waiting.append(Path(entry.path))
+                waiting.append(path)

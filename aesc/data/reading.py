@@ -19,8 +19,8 @@ from aesc.data.fingerprint import fingerprint_of
 from aesc.data.folders import absolute
 from aesc.data.images import FRAMES, decode, image_array, largest_value, read_bytes
 from aesc.data.listing import CategoryFiles, SourceFile
-from aesc.data.mask_images import check_same_size, mask_array
-from aesc.data.oddities import page_notes, same_files
+from aesc.data.mask_images import check_same_size, has_faint_areas, mask_array
+from aesc.data.oddities import faint_notes, page_notes, same_files
 from aesc.errors import InputError
 from aesc.machine import usable_cores
 
@@ -180,10 +180,11 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Facts:
-    """What decoding an image finds out: its largest value and its number of frames."""
+    """What decoding an image finds out: its largest value, its frames, and masks that look odd."""
 
     largest: float
     frames: int
+    faint_masks: list[Path] = field(default_factory=list)
 
 
 def _decode_all(
@@ -208,6 +209,7 @@ def _decode_all(
         *same_files(chosen.root, chosen.files, arrays.digests),
         *depth_notes(chosen.root, largest, white),
         *page_notes(chosen.root, {path: facts.frames for path, facts in found.items()}),
+        *faint_notes(chosen.root, (mask for f in found.values() for mask in f.faint_masks)),
     )
 
 
@@ -247,5 +249,7 @@ def _read(job: _Job, white_level: float) -> tuple[dict[Path, bytes], _Facts]:
         digests[mask_path] = hashlib.sha256(data).digest()
         mask = decode(data, mask_path)
         check_same_size(mask, mask_path, image, path)
-        job.mask[0] |= mask_array(mask, (side, side))
+        job.mask[0] |= mask_array(mask, mask_path, (side, side))
+        if has_faint_areas(mask, mask_path):
+            facts.faint_masks.append(mask_path)
     return digests, facts

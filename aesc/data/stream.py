@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from aesc._checks import channels as check_channels
-from aesc._checks import whole
+from aesc._checks import number, whole
 from aesc.data.images import read_bytes, read_image
 from aesc.errors import InputError
 from aesc.machine import memory_limit, usable_cores
@@ -68,6 +68,8 @@ class ImageStream(Dataset[Tensor]):
         # One buffer: touching a Python object makes a worker copy the page that it lies on.
         self._paths = np.array([os.fsencode(path) for path in paths])
         self._digests = digests
+        if white_level is not None:
+            number("white_level", white_level, 0, above=True)
         self.white_level = white_level
 
     def __len__(self) -> int:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from aesc._checks import whole
 from aesc.detector.calibration import FALSE_REJECTS, REVIEW, Calibration, check_shares
-from aesc.detector.familiar import Familiar
+from aesc.detector.familiar import Familiar, check_like
 from aesc.detector.inputs import Picture, Preprocessing, Source, read_all
 from aesc.detector.limit import with_limit
 from aesc.detector.result import Result, Verdict, find_regions
@@ -131,12 +131,10 @@ class Detector:
         if batch_size is None:
             batch_size = BATCH if self.preprocessing.tiling is None else 1
         whole("batch_size", batch_size)
-        last = ""
-        pending = iter(images)
+        last, pending, started = "", iter(images), time.perf_counter()
         with ThreadPoolExecutor(READERS) as pool:
             ahead = pool.map(self._read, list(islice(pending, batch_size)))
             while batch := list(ahead):
-                started = time.perf_counter()
                 ahead = pool.map(self._read, list(islice(pending, batch_size)))
                 pictures = [picture for picture in batch if isinstance(picture, Picture)]
                 judged = iter(self.judge(pictures, last))
@@ -146,6 +144,7 @@ class Detector:
                 del batch, pictures  # large ones shall not stay while the caller works
                 for result in results:
                     yield replace(result, seconds=seconds)
+                started = time.perf_counter()  # what the caller does takes no time of ours
 
     def calibrate(
         self,
@@ -170,11 +169,14 @@ class Detector:
         sources = list(good)
         check_count(len(sources))
         pictures = read_all(self.preprocessing, sources)
-        for picture in pictures:
-            self._check_like_training(picture)
+        known = self.familiar
+        if known is not None:
+            for picture in pictures:
+                check_like(picture.name, picture.size, picture.mode, known.sizes, known.modes)
+        familiar = Familiar.of(pictures, known.modes if known is not None else ())
         shares = {"false_rejects": false_rejects, "review": review}
         chosen = {name: share for name, share in shares.items() if share is not None}
-        new = self.calibrated_on(pictures, familiar=Familiar.of(pictures), **chosen)
+        new = self.calibrated_on(pictures, familiar=familiar, **chosen)
         return with_limit(new, pictures)
 
     def calibrated_on(self, pictures: Iterable[Picture], **changes: Any) -> Detector:
@@ -256,16 +258,6 @@ class Detector:
             name = str(source) if isinstance(source, (str, Path)) else "image"
             nothing = float("nan")
             return Result(name, "error", nothing, self.threshold, nothing, notes=(str(error),))
-
-    def _check_like_training(self, picture: Picture) -> None:
-        known = self.familiar
-        if known is None or (picture.size in known.sizes and picture.mode in known.modes):
-            return
-        width, height = picture.size
-        raise InputError(
-            f"{picture.name} is {width} x {height} of mode {picture.mode}: give good images like "
-            f"those of the training, {known.known_sizes()} of mode {' or '.join(known.modes)}."
-        )
 
     def _calibrated(self, calibration: Calibration | None) -> Calibration:
         if calibration is None:

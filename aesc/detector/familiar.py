@@ -7,14 +7,17 @@ are kept, and an image outside their range is named.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from aesc.data.images import Size
 from aesc.detector.inputs import Picture
+from aesc.detector.sources import DEEP, FLOAT
+from aesc.errors import InputError
 
 SLACK = 0.25
 """How far outside the range of the good images a measurement may lie, as a share of that range.
@@ -52,8 +55,13 @@ class Familiar:
     mean: NDArray[np.float32]
 
     @classmethod
-    def of(cls, pictures: Sequence[Picture]) -> Familiar:
-        """Measure the good images, at least one. They are gone through twice."""
+    def of(cls, pictures: Sequence[Picture], modes: Collection[str] = ()) -> Familiar:
+        """Measure the good images, at least one. They are gone through twice.
+
+        Args:
+            pictures: the good images.
+            modes: of earlier good images, which say what arrays and tensors stand for.
+        """
         total, count, side = np.zeros(()), 0, 0
         for picture in pictures:
             side = side or min(picture.valid.shape)
@@ -76,20 +84,20 @@ class Familiar:
             if not (name.startswith("shift") and high - low > limit)
         }
         sizes = tuple(sorted({picture.size for picture in pictures}))
-        modes = tuple(sorted({picture.mode for picture in pictures}))
-        return cls(sizes, modes, ranges, mean)
+        own = {mode for picture in pictures for mode in meant(picture.mode, modes)}
+        return cls(sizes, tuple(sorted(own)), ranges, mean)
 
     def oddities(self, picture: Picture) -> tuple[str, ...]:
         """What about an image lies outside the good images, a phrase for each; often nothing."""
         width, height = picture.size
         notes = []
         if picture.size not in self.sizes:
-            known = self.known_sizes()
+            known = _in_words(self.sizes)
             ratios = [w / h for w, h in self.sizes]
             same = any(abs(width / height / ratio - 1) <= ASPECT for ratio in ratios)
             what = "size" if same else "aspect ratio"
             notes.append(f"{what}: {width} x {height} pixels, the good images were {known}")
-        if picture.mode not in self.modes:
+        if not meant(picture.mode, self.modes) & {*self.modes}:
             known = " or ".join(self.modes)
             notes.append(f"mode: {picture.mode}, the good images were {known}")
         measured = measure(picture.pixels, self.mean)
@@ -100,9 +108,46 @@ class Familiar:
                 notes.append(f"{name}: {value:.3g}, the good images had {low:.3g} to {high:.3g}")
         return tuple(notes)
 
-    def known_sizes(self) -> str:
-        """The first three sizes in words."""
-        return " or ".join(f"{width} x {height}" for width, height in self.sizes[:3])
+
+def check_like(
+    name: str, size: Size, mode: str, sizes: Sequence[Size], modes: Sequence[str]
+) -> None:
+    """Refuse a good image for the threshold that is not like those of the training.
+
+    Args:
+        name: for the message.
+        size: its width and height.
+        mode: of it, as `Picture.mode`.
+        sizes: each that occurs in the training.
+        modes: each that occurs in the training.
+
+    Raises:
+        InputError: another size or mode.
+    """
+    if size not in sizes or not meant(mode, modes) & {*modes}:
+        raise InputError(
+            f"{name} is {size[0]} x {size[1]} of mode {mode}: give good images like those of the "
+            f"training, {_in_words(sizes)} of mode {' or '.join(modes)}."
+        )
+
+
+def meant(mode: str, known: Collection[str] = ()) -> set[str]:
+    """The modes of files that an image may stand for: its own; of an array, those of its depth.
+
+    Example:
+        >>> meant("RGB", ("L",)), meant(FLOAT, ("I;16", "RGB")), meant(FLOAT)
+        ({'RGB'}, {'I;16'}, {'L'})
+    """
+    if mode == FLOAT:
+        return {other for other in known if other != "RGB"} or {"L"}
+    if mode == DEEP:
+        return {other for other in known if other.startswith("I")} or {"I;16"}
+    return {mode}
+
+
+def _in_words(sizes: Sequence[Size]) -> str:
+    """The first three sizes."""
+    return " or ".join(f"{width} x {height}" for width, height in sizes[:3])
 
 
 def measure(pixels: NDArray[np.float32], mean: NDArray[np.float32]) -> dict[str, float]:

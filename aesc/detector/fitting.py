@@ -42,7 +42,8 @@ def fit(
         found: the good images, from `aesc.detector.survey`.
         settings: by default, AESc in the ``quick`` preset.
         schedule: the training; by default that of `FitSettings.schedule`.
-        checkpoint: file to resume from when interrupted; it is removed at the end.
+        checkpoint: file to resume from when interrupted. It stays: whoever saves the detector
+            removes it then, so that what fails in between does not train again.
         progress: show bars with the time left.
 
     Returns:
@@ -88,8 +89,6 @@ def fit(
         review=settings.review,
         device=device,
     ).calibrated_on(apart)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
     card = {
         "method": f"{method.title}, {method.kind}, {method.norm}",
         "corruption": method.own_corruption,

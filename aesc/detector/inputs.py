@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from torch import Tensor
 
-from aesc._checks import channels, number, quoted, whole
-from aesc.data.images import Size, as_decoded, decode, image_array, read_bytes
-from aesc.data.mask_images import resized_mask
+from aesc._checks import channels, number, whole
+from aesc.data.grey import as_grey
+from aesc.data.images import Size, image_array
+from aesc.data.mask_images import nearest, resized_mask
 from aesc.detector.region import RegionOfInterest
 from aesc.detector.result import Box
+from aesc.detector.sources import Source, opened
 from aesc.errors import InputError
 from aesc.tiling import Tiling
-
-Source = str | Path | bytes | PIL.Image.Image | NDArray[Any] | Tensor
-"""An image as a caller has it: see `Preprocessing.read`."""
-
 
 MOST_PADDED = 2**26
 """Pixels that an image is padded to at most: a strip would take the memory of a square."""
@@ -43,7 +39,8 @@ class Picture:
         valid: bool H x W, False on padding and outside the region of interest.
         size: width and height of the original in pixels.
         box: what ``pixels`` covers, in pixels of the original; padding reaches beyond it.
-        mode: of the original, as Pillow calls it, such as ``L``, ``RGB`` or ``I;16``.
+        mode: of the original, as Pillow calls it, such as ``L``, ``RGB`` or ``I;16``; of a grey
+            array or tensor, which is of no kind of file, ``float`` or ``uint16`` where it is that.
         digest: SHA-256 of the file, or of the pixels given.
     """
 
@@ -94,7 +91,8 @@ class Preprocessing:
         tiling: how images are cut for the network; None shows it whole images.
 
     Raises:
-        InputError: no size without tiles, tiles larger than the size, or a value out of range.
+        InputError: no size without tiles, tiles larger than the size, a region of interest that
+            vanishes at the size, or a value out of range.
     """
 
     size: Size | None
@@ -112,6 +110,12 @@ class Preprocessing:
             whole(name, side)
         if self.size is not None and self.tiling is not None:
             self.tiling.check(*self.size, "size")
+        if self.roi is not None and not self._seen(self.roi).any():
+            at = "" if self.size is None else " at {} x {}".format(*self.size)
+            raise InputError(
+                f"The region of interest covers no pixel{at}: draw it wider or choose a larger "
+                "size."
+            )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -125,35 +129,37 @@ class Preprocessing:
         """Read one image.
 
         Args:
-            source: a file, the content of one as bytes, a PIL image, an array H x W or H x W x 3
-                (whole numbers count up to ``white_level``, floating point lies in [0, 1]), or a
-                tensor C x H x W in [0, 1].
+            source: a file, the content of one as bytes, a PIL image (taken as its file), an array
+                H x W or H x W x 3, or a tensor C x H x W. Of arrays and tensors, whole numbers
+                count up to ``white_level``, and floating point lies in [0, 1].
             name: for messages; by default the path, or "image".
 
         Raises:
             InputError: no readable image, an array of another shape, type or range, or an image of
                 another size than the region of interest.
         """
-        if isinstance(source, (str, Path, bytes)):
-            name = name or ("image" if isinstance(source, bytes) else str(source))
-            data = source if isinstance(source, bytes) else read_bytes(source)
-            image = decode(data, name)
-            digest = hashlib.sha256(data).hexdigest()
-        else:
-            name = name or "image"
-            image = _as_pillow(source, name)
-            digest = hashlib.sha256(image.tobytes()).hexdigest()
-        # Floating point given in memory is in [0, 1] already; files say by their good images.
-        in_memory = image.mode == "F" and not isinstance(source, (str, Path, bytes))
-        cut, inside, box = self._framed(image, name)
-        white = 1.0 if in_memory else self.white_level
-        if image.mode == "F" and not np.isfinite(np.asarray(cut)).all():
+        name = name or (str(source) if isinstance(source, (str, Path)) else "image")
+        image = opened(source, name)
+        framed = [self._framed(band, name) for band in image.bands]
+        cuts, (_, inside, box) = [cut for cut, *_ in framed], framed[0]
+        if cuts[0].mode == "F" and not all(np.isfinite(np.asarray(cut)).all() for cut in cuts):
             raise InputError(f"{name} holds NaN or infinite values: save it again.")
-        size = self.size or cut.size
-        pixels = image_array(cut, name, size, self.channels, white)  # C x H x W
+        size = self.size or cuts[0].size
+        pixels = self._pixels(cuts, name, size, 1.0 if image.scaled else self.white_level)
         return Picture(
-            name, pixels, resized_mask(inside, size), image.size, box, image.mode, digest
+            name, pixels, resized_mask(inside, size), image.size, box, image.mode, image.digest
         )
+
+    def _pixels(
+        self, bands: Sequence[PIL.Image.Image], name: str, size: Size, white: float
+    ) -> NDArray[np.float32]:
+        """C x H x W in [0, 1] of an image, or of one image for each colour."""
+        if len(bands) == 1:
+            return image_array(bands[0], name, size, self.channels, white)
+        planes = np.concatenate([image_array(band, name, size, 1, white) for band in bands])
+        if self.channels == 3:
+            return planes
+        return np.asarray(as_grey(planes).clip(0, 1))  # as in `image_array`
 
     def kept(self, size: Size) -> Size:
         """Width and height of the part of an image that is looked at: all, or that of the region.
@@ -162,6 +168,17 @@ class Preprocessing:
             size: width and height of the image.
         """
         return size if self.roi is None else (self.roi.box[2], self.roi.box[3])
+
+    def _seen(self, roi: RegionOfInterest) -> NDArray[np.bool_]:
+        """The pixels of a region that are left when it is resized: an outline may fall between."""
+        if self.size is None:
+            return roi.mask
+        _, _, width, height = roi.box
+        across, down, left, top = padding((width, height), self.size)
+        rows, columns = nearest(down, self.size[1]) - top, nearest(across, self.size[0]) - left
+        rows = rows[(rows >= 0) & (rows < height)]
+        columns = columns[(columns >= 0) & (columns < width)]
+        return np.asarray(roi.mask[rows[:, None], columns])
 
     def _framed(
         self, image: PIL.Image.Image, name: str
@@ -177,13 +194,12 @@ class Preprocessing:
             assert self.tiling is not None  # refused otherwise
             self.tiling.check(width, height, name)
             return image, inside, (x, y, width, height)
-        across, down = frame((width, height), self.size)
+        across, down, left, top = padding((width, height), self.size)
         if across * down > max(MOST_PADDED, width * height):
             raise InputError(
                 f"{name} is {width} x {height} pixels, too long to be padded to the proportions of "
                 f"{self.size[0]} x {self.size[1]}: cut it, or fit with a size like it."
             )
-        left, top = (across - width) // 2, (down - height) // 2
         if (across, down) != (width, height):
             around = ((top, down - height - top), (left, across - width - left))
             pixels = np.asarray(image)
@@ -253,34 +269,12 @@ def frame(size: Size, like: Size) -> Size:
     return max(width, round(height * across / down)), height
 
 
-def _as_pillow(source: PIL.Image.Image | NDArray[Any] | Tensor, name: str) -> PIL.Image.Image:
-    """A PIL image of what is in memory."""
-    if isinstance(source, PIL.Image.Image):
-        return as_decoded(source)
-    array = _array(source, name)
-    if array.dtype == np.uint8 or (array.dtype == np.uint16 and array.ndim == 2):
-        return PIL.Image.fromarray(array)
-    if array.dtype.kind != "f":
-        raise InputError(
-            f"{name} is of type {quoted(str(array.dtype))}: give uint8, floating point in [0, 1], "
-            "or uint16 for grey."
-        )
-    if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-        raise InputError(f"{name} holds values outside [0, 1] or NaN: scale it to [0, 1].")
-    if array.ndim == 2:
-        return PIL.Image.fromarray(array.astype(np.float32))
-    return PIL.Image.fromarray(np.rint(255 * array).astype(np.uint8))
+def padding(size: Size, like: Size) -> tuple[int, int, int, int]:
+    """The `frame` of an image, and what of it lies to the left of the image and above it.
 
-
-def _array(source: NDArray[Any] | Tensor, name: str) -> NDArray[Any]:
-    """H x W or H x W x 3."""
-    if isinstance(source, Tensor):
-        array = source.detach().cpu().numpy()
-        if array.ndim != 3:
-            raise InputError(f"{name} is of shape {array.shape}: give a tensor C x H x W.")
-        array = array[0] if len(array) == 1 else np.moveaxis(array, 0, 2)
-    else:
-        array = np.asarray(source)
-    if array.size == 0 or array.shape[2:] not in ((), (3,)) or array.ndim < 2:
-        raise InputError(f"{name} is of shape {array.shape}: give H x W or H x W x 3.")
-    return np.ascontiguousarray(array)
+    Example:
+        >>> padding((300, 100), like=(256, 256))
+        (300, 300, 0, 100)
+    """
+    across, down = frame(size, like)
+    return across, down, (across - size[0]) // 2, (down - size[1]) // 2

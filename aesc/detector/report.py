@@ -20,13 +20,17 @@ from aesc.detector.detector import Detector
 from aesc.detector.drawing import overlay, thumbnail
 from aesc.detector.result import VERDICTS, Result
 from aesc.errors import InputError
-from aesc.files import check_writable, unwritable, whole_file
+from aesc.files import check_writable, sole_user, unwritable, whole_file
 
 COLUMNS = (
     "image", "verdict", "score", "threshold", "p_value", "regions", "x", "y", "width", "height",
     "area", "notes", "seconds",
 )  # fmt: skip
 """Columns of ``results.csv``; the box is that of the strongest region."""
+
+WATCHED = (*COLUMNS, "bytes", "modified", "sha256")
+"""Columns of the table of ``aesc watch``: also what tells this content of a file from another one,
+its size, the time it was last changed (nanoseconds since 1970), and its SHA-256."""
 
 SHOWN = 100
 """Most images on a page, the most anomalous ones; the table has all."""
@@ -46,7 +50,8 @@ def write_results(
     """Score files and write ``results.csv``, ``report.html`` and ``heatmaps/`` into a folder.
 
     The table is there under its name when the last image is scored, and not before. A heat map has
-    the path that its image has inside the folder common to all images.
+    the path that its image has inside the folder common to all images. An image that has gone since
+    it was scored has its row, and no picture.
 
     Args:
         detector: calibrated.
@@ -58,36 +63,22 @@ def write_results(
         The results, without their maps, in the order of the images.
 
     Raises:
-        InputError: no images, a folder that cannot be written to, or a detector without threshold.
+        InputError: no images, a folder that cannot be written to, is in use or holds the table of
+            ``aesc watch``, or a detector without threshold.
     """
     if not images:
         raise InputError("No image was given: give at least one file.")
     detector.threshold  # noqa: B018  (refused before anything is written)
     check_writable(out)
-    quiet = relative_quiet(detector)
-    common = Path(os.path.commonpath([path.absolute().parent for path in images]))
-    shown: list[Shown] = []
-    counts: Counter[str] = Counter()
-    with (
-        whole_file(out / "results.csv") as temporary,
-        # A byte-order mark tells Excel that the names are UTF-8.
-        # Names need not be UTF-8: their bytes are written as they are.
-        temporary.open("w", encoding="utf-8-sig", errors="surrogateescape", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for result in detector.stream(images):
-            writer.writerow(row(result))
-            counts[result.verdict] += 1
-            picture = _picture(result, quiet)
-            if heat_maps and picture is not None and result.verdict != "good":
-                inside = Path(result.image).absolute().relative_to(common)
-                _save_heat_map(picture, out / "heatmaps" / f"{inside}.png")
-            shown = _worst([*shown, Shown(without_map(result), _small(picture))])
-            yield without_map(result)
-    page = report(detector, shown, counts, "Anomaly report")
-    with whole_file(out / "report.html") as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    table = out / "results.csv"
+    with sole_user(lock_of(table)):
+        _refuse_watched(table)
+        yield from _written(detector, images, out, heat_maps)
+
+
+def lock_of(table: Path) -> Path:
+    """The file that stands for a table: whoever writes the table holds its lock."""
+    return table.with_name(f".{table.name}.lock")
 
 
 def row(result: Result) -> list[object]:
@@ -181,6 +172,53 @@ def without_map(result: Result) -> Result:
     return replace(result, map=None)
 
 
+def _refuse_watched(table: Path) -> None:
+    """Leave the table of ``aesc watch`` alone: its rows are all that tells which images are done.
+
+    Raises:
+        InputError: it is one, or cannot be read.
+    """
+    try:
+        with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            columns = next(csv.reader(file), [])
+    except (FileNotFoundError, csv.Error):  # none, or of no table
+        return
+    except OSError as error:
+        raise unwritable(table, error) from error
+    if tuple(columns) == WATCHED:
+        raise InputError(f"{table} was written by `aesc watch`: choose another folder.")
+
+
+def _written(
+    detector: Detector, images: Sequence[Path], out: Path, heat_maps: bool
+) -> Iterator[Result]:
+    """As `write_results`, into a folder that is free to be written to."""
+    quiet = relative_quiet(detector)
+    common = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in images])
+    shown: list[Shown] = []
+    counts: Counter[str] = Counter()
+    with (
+        whole_file(out / "results.csv") as temporary,
+        # A byte-order mark tells Excel that the names are UTF-8.
+        # Names need not be UTF-8: their bytes are written as they are.
+        temporary.open("w", encoding="utf-8-sig", errors="surrogateescape", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for result in detector.stream(images):
+            writer.writerow(row(result))
+            counts[result.verdict] += 1
+            picture = _picture(result, quiet)
+            if heat_maps and picture is not None and result.verdict != "good":
+                inside = os.path.relpath(os.path.abspath(result.image), common)
+                _save_heat_map(picture, out / "heatmaps" / f"{inside}.png")
+            shown = _worst([*shown, Shown(without_map(result), _small(picture))])
+            yield without_map(result)
+    page = report(detector, shown, counts, "Anomaly report")
+    with whole_file(out / "report.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
 def _worst(shown: list[Shown]) -> list[Shown]:
     """The `SHOWN` most anomalous, errors first, in order."""
 
@@ -197,10 +235,14 @@ def _short(name: str) -> str:
 
 
 def _picture(result: Result, quiet: float) -> PIL.Image.Image | None:
-    """The original with its map laid over it; None for an image that cannot be read."""
+    """The original with its map laid over it; None for one that cannot be read, or no more."""
     if result.verdict == "error":
         return None
-    return overlay(decode(read_bytes(result.image), result.image), result, quiet)
+    try:
+        original = decode(read_bytes(result.image), result.image)
+    except InputError:  # it was read once: what is known of it counts more than its picture
+        return None
+    return overlay(original, result, quiet)
 
 
 def _small(picture: PIL.Image.Image | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from aesc._checks import channels, choice, number, whole
+from aesc._checks import channels, choice, number, quoted, whole
 from aesc.data.images import Size
 from aesc.detector.calibration import FALSE_REJECTS, REVIEW, check_shares
 from aesc.detector.inputs import Preprocessing
@@ -51,7 +51,8 @@ class FitSettings:
         licence: of the images, for the card; the detector is made of them.
 
     Raises:
-        InputError: a value that is unknown or out of range.
+        InputError: a value that is unknown or out of range, or a region of interest that vanishes
+            at the size.
     """
 
     method: str = "aesc"
@@ -87,6 +88,8 @@ class FitSettings:
         whole("seed", self.seed, 0, 2**31 - 1)
         check_shares(self.false_rejects, self.review)
         resolve_device(self.device)
+        if self.licence is not None:
+            _check_licence(self.licence)
 
     @property
     def frame(self) -> Size | None:
@@ -130,6 +133,14 @@ class FitSettings:
             epochs = _epochs_of(checkpoint) or round(60 * self.minutes / per_epoch)
             training = replace(training, epochs=min(max(1, epochs), MOST_EPOCHS))
         return training, training.epochs * per_epoch
+
+
+def _check_licence(licence: str) -> None:
+    """Refuse what no file can hold, such as the bytes of a shell that is not of UTF-8."""
+    try:
+        str.encode(licence)
+    except (TypeError, UnicodeEncodeError) as error:
+        raise InputError(f"licence is {quoted(licence)}: give a text in UTF-8.") from error
 
 
 def _epochs_of(checkpoint: Path | None) -> int | None:

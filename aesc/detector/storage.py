@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from aesc._checks import first_sentence, one_line
+from aesc._checks import first_problem, one_line
+from aesc._targets import check_file
 from aesc.detector.calibration import Calibration
 from aesc.detector.detector import Detector
 from aesc.detector.familiar import Familiar
@@ -62,9 +64,10 @@ def save(detector: Detector, path: str | Path) -> None:
         path: the file.
 
     Raises:
-        InputError: the detector was never calibrated, the folder cannot be written to, or the disk
-            is full.
+        InputError: the detector was never calibrated, the path is a folder, its folder cannot be
+            written to, or the disk is full.
     """
+    check_file(Path(path))
     known, images, pixels = detector.familiar, detector.images, detector.pixels
     if known is None or images is None or pixels is None:
         raise InputError("The detector has no threshold: calibrate it before it is saved.")
@@ -113,8 +116,9 @@ def load(path: str | Path, device: str = "auto") -> Detector:
         device: where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
     Raises:
-        InputError: the file is missing, not whole, of another version or of another program, or the
-            weights of a method that cannot score without its training images.
+        InputError: the file is missing, a folder, not whole, of another version or of another
+            program, the weights of a method that cannot score without its training images, or a
+            detector whose region of interest covers no pixel.
     """
     metadata, tensors = _read(Path(path))
     place = resolve_device(device)
@@ -126,6 +130,8 @@ def load(path: str | Path, device: str = "auto") -> Detector:
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder: give the file of a detector.")
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
@@ -155,12 +161,7 @@ def _detector(
         )
     try:
         content = _Content.model_validate_json(text)
-        roi = None
-        if content.roi is not None:
-            roi = RegionOfInterest(*content.roi, tensors["roi"].bool().numpy())
-        tiling = None if content.tile is None else Tiling(*content.tile)
-        size = (content.size, content.size) if isinstance(content.size, int) else content.size
-        reading = Preprocessing(size, content.channels, content.white_level, roi, tiling)
+        reading = _reading(path, content, tensors)
         return Detector(
             model=_network(path, content.method, reading, tensors, device),
             method=content.method,
@@ -179,8 +180,23 @@ def _detector(
         )
     except ValidationError as error:
         raise InputError(
-            f"{path} is not a whole detector ({first_sentence(error).rstrip('.')}): make it anew "
+            f"{path} is not a whole detector ({first_problem(error)[0]}): make it anew "
             "with `aesc fit`."
+        ) from error
+
+
+def _reading(path: Path, content: _Content, tensors: dict[str, Tensor]) -> Preprocessing:
+    roi = None
+    if content.roi is not None:
+        roi = RegionOfInterest(*content.roi, tensors["roi"].bool().numpy())
+    tiling = None if content.tile is None else Tiling(*content.tile)
+    size = (content.size, content.size) if isinstance(content.size, int) else content.size
+    try:
+        return Preprocessing(size, content.channels, content.white_level, roi, tiling)
+    except InputError as error:
+        raise InputError(
+            f"{path} cannot tell good images from others ({one_line(error)}): make it anew with "
+            "`aesc fit`."
         ) from error
 
 

@@ -13,7 +13,8 @@ from aesc.data.depth import common_white_level
 from aesc.data.folders import list_category
 from aesc.data.images import decode, largest_value, read_bytes
 from aesc.data.layout import layout_of
-from aesc.data.listing import images_in, listed
+from aesc.data.listing import images_in, is_folder, listed
+from aesc.detector.familiar import check_like
 from aesc.errors import InputError
 from aesc.files import own_path
 
@@ -100,7 +101,7 @@ def good_files(folder: str | Path, exclude: Collection[str] = ()) -> list[Path]:
         InputError: no folder, no images in it, or a name to exclude that is not there.
     """
     root = own_path(folder)
-    if not root.is_dir():
+    if not is_folder(root):
         raise InputError(f"{folder} is not a folder: give a folder of good images.")
     layout = layout_of(root)
     paths = [file.image for file in list_category(root).good] if layout else images_in(root)
@@ -121,7 +122,8 @@ def survey(paths: Sequence[Path], calibration: Sequence[Path] | None = None) -> 
             of ``paths``.
 
     Raises:
-        InputError: fewer than `LEAST` different images, or one that cannot be read.
+        InputError: fewer than `LEAST` different images, one that cannot be read, or one of
+            ``calibration`` whose size or mode none of ``paths`` has.
     """
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(_look, paths))
@@ -145,6 +147,9 @@ def survey(paths: Sequence[Path], calibration: Sequence[Path] | None = None) -> 
                 f"The calibration images are {len(apart)}: give at least {LEAST} that are not "
                 "among the others."
             )
+        sizes, modes = sorted({g.size for g in unique}), sorted({g.mode for g in unique})
+        for good in apart:
+            check_like(str(good.path), good.size, good.mode, sizes, modes)
     first, second = count - held_out - choice, count - held_out
     return Survey(
         train=tuple(unique[:first]),

@@ -167,7 +167,7 @@ class RunConfig(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> RunConfig:
         METHODS[self.model].check_corruption(self.corruption)
-        METHODS[self.model].check_size(self.tile or self.size)
+        METHODS[self.model].check_size(self.tile or self.size, "tile" if self.tile else "size")
         if self.tiling is not None:
             self.tiling.check(self.size, self.size, "size")
         return self

@@ -146,15 +146,19 @@ class Method:
                 f"{self.title}, or leave it out."
             )
 
-    def check_size(self, size: int) -> None:
+    def check_size(self, size: int, name: str = "size") -> None:
         """Refuse images that are too small for the network.
+
+        Args:
+            size: side in pixels of what the network is shown.
+            name: what the message calls it.
 
         Raises:
             InputError: a side below `smallest`.
         """
         if size < self.smallest:
             raise InputError(
-                f"size is {size}: give at least {self.smallest} pixels for {self.title}."
+                f"{name} is {size}: give at least {self.smallest} pixels for {self.title}."
             )
 
     def check_shape(self, height: int, width: int) -> None:

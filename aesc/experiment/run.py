@@ -22,7 +22,6 @@ from aesc.data import (
 )
 from aesc.data.stream import half_of_memory
 from aesc.device import resolve_device
-from aesc.errors import InputError
 from aesc.experiment.config import PRESETS, RunConfig
 from aesc.experiment.evaluation import evaluate
 from aesc.experiment.method import ScoringOptions
@@ -32,6 +31,7 @@ from aesc.files import check_writable, remove_abandoned
 from aesc.noise import Corruption
 from aesc.provenance import environment
 from aesc.records import EMBEDDED, SCHEMA, Data, Duration, MethodRecord, Record, Training
+from aesc.records.record import NoRecordError
 from aesc.scoring import AnomalyMaps
 from aesc.synthetic import category_spec
 from aesc.tiling import in_tiles
@@ -54,7 +54,7 @@ class Experiment:
 
     Raises:
         InputError: an unknown category, a missing folder, ``out`` that cannot be written to, or a
-            record of that name from other data in it.
+            record of that name in it that is from other data or another version of the package.
     """
 
     def __init__(self, config: RunConfig, out: Path | str = "runs", progress: bool = True) -> None:
@@ -194,11 +194,11 @@ class Experiment:
         return self.record
 
     def _check_not_taken(self) -> None:
-        """Refuse to overwrite the record of a run on other data; see `RunConfig.matches`."""
+        """Refuse to replace a record of another version or (`RunConfig.matches`) of other data."""
         path = self.path(".json")
         try:
             record = Record.load(path)
-        except InputError:  # none yet, or a damaged one that will be replaced
+        except NoRecordError:  # what could be lost is not there
             return
         self.config.matches(record, str(path))
 

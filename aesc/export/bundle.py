@@ -8,18 +8,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from aesc._targets import check_new_folder
 from aesc.detector import Detector
 from aesc.errors import ExportError, InputError
 from aesc.export import predict
 from aesc.export.exporting import Checked, export, facts
 from aesc.export.reading import Input, Size
-from aesc.files import scratch_folder, unwritable
+from aesc.files import check_writable, scratch_folder, unwritable
 
 REQUIREMENTS = ("numpy>=1.26", "pillow>=10", "onnxruntime>=1.17")
 """All that a bundle needs beside Python."""
-
-EXAMPLES = 3
-"""Images with expected scores in a bundle."""
 
 
 def bundle(
@@ -33,7 +31,8 @@ def bundle(
 
     Args:
         detector: as for `export`.
-        folder: the folder, which must not exist or be empty.
+        folder: the folder, which must not exist or be empty; the one around it is made when
+            missing.
         images: as for `export`; the ones with the lowest, the middle and the highest score are
             copied.
         size: as for `export`.
@@ -46,23 +45,32 @@ def bundle(
         ExportError: as `export`.
     """
     target = Path(folder)
-    if target.is_file() or (target.is_dir() and any(target.iterdir())):
-        raise InputError(f"{target} is there already: give the name of a new folder.")
-    with scratch_folder(target) as scratch:
-        made = scratch / "bundle"
-        checked = export(detector, made / "model.onnx", images, size)
-        shutil.copyfile(predict.__file__, made / "predict.py")
-        _write(made / "requirements.txt", "".join(f"{each}\n" for each in REQUIREMENTS))
-        card = {**facts(Input.of(detector, size)), "card": detector.card}
-        _write(made / "card.json", json.dumps(card, indent=2) + "\n")
-        _write_examples(made, checked)
-        try:
+    check_new_folder(target)
+    try:
+        if target.is_file() or (target.is_dir() and any(target.iterdir())):
+            raise InputError(f"{target} is there already: give the name of a new folder.")
+        check_writable(target.parent)
+        with scratch_folder(target) as scratch:
+            made = scratch / "bundle"
+            checked = export(detector, made / "model.onnx", images, size)
+            _complete(made, detector, checked, size)
             if target.is_dir():
                 target.rmdir()
             os.replace(made, target)
-        except OSError as error:
-            raise unwritable(target, error) from error
+    except OSError as error:
+        raise unwritable(target, error) from error
     return checked
+
+
+def _complete(
+    made: Path, detector: Detector, checked: Sequence[Checked], size: Size | None
+) -> None:
+    """Write all that stands beside the model."""
+    shutil.copyfile(predict.__file__, made / "predict.py")
+    _write(made / "requirements.txt", "".join(f"{each}\n" for each in REQUIREMENTS))
+    card = {**facts(Input.of(detector, size)), "card": detector.card}
+    _write(made / "card.json", json.dumps(card, indent=2) + "\n")
+    _write_examples(made, checked)
 
 
 def _write_examples(made: Path, checked: Sequence[Checked]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import onnx
 
+from aesc._targets import check_file
 from aesc.detector import Detector
 from aesc.errors import ExportError, InputError
 from aesc.export.graph import Graph
@@ -62,10 +63,11 @@ def export(
         The images, in their order, with what both said of them.
 
     Raises:
-        InputError: another method, no calibration, a size that the good images did not have, or
-            images that cannot be read.
+        InputError: a path that is a folder, another method, no calibration, a size that the good
+            images did not have, or images that cannot be read.
         ExportError: a verdict differs, or a score by more than `TOLERANCE`.
     """
+    check_file(Path(path))
     model = build(detector, size)
     with whole_file(Path(path)) as temporary:
         onnx.save_model(model, str(temporary))

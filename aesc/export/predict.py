@@ -15,7 +15,9 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,11 @@ TOLERANCE = 1e-4
 
 FIELDS = ("image", "verdict", "score", "threshold", "p_value", "x", "y", "width", "height", "notes")
 """Columns of the table."""
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+_limit_lock = threading.Lock()
 
 
 class Model:
@@ -67,13 +74,12 @@ class Model:
             ValueError: a file that cannot be read, or an image of another size or mode than the
                 good images.
         """
-        image = _decoded(path)
         width, height = self.facts["input"]
-        if image.size != (width, height):
-            raise ValueError(
-                f"{path} is {image.width} x {image.height} pixels: give images of "
-                f"{width} x {height} pixels, like the good ones."
-            )
+        with _opened(path) as opened:
+            # By its header, before it takes memory; a tag may say that it is to be turned.
+            self._check_size(path, opened.size, (width, height), (height, width))
+            image = _decoded(path, opened)
+        self._check_size(path, image.size, (width, height))
         if image.mode not in self.facts["modes"]:
             known = " or ".join(self.facts["modes"])
             raise ValueError(
@@ -87,6 +93,14 @@ class Model:
         if pixels.ndim == 2:
             pixels = np.repeat(pixels[..., None], self.facts["planes"], axis=2)
         return np.ascontiguousarray(pixels, self.facts["type"])
+
+    def _check_size(self, path: str | Path, size: Size, *known: Size) -> None:
+        if size not in known:
+            width, height = self.facts["input"]
+            raise ValueError(
+                f"{path} is {size[0]} x {size[1]} pixels: give images of "
+                f"{width} x {height} pixels, like the good ones."
+            )
 
     def run(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """All outputs for N x height x width x planes, by name."""
@@ -139,10 +153,13 @@ class Model:
 
 
 def self_test(model: Model, folder: Path) -> list[str]:
-    """What the examples in a folder give otherwise than written in its ``expected.json``."""
+    """What the examples in a folder give otherwise than written in its ``expected.json``.
+
+    Raises:
+        ValueError: that file is missing or damaged.
+    """
     wrong = []
-    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
-    for name, wanted in expected.items():
+    for name, wanted in _expected(folder / "expected.json").items():
         try:
             found = model.predict(folder / name)
         except ValueError as error:
@@ -171,14 +188,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     here = Path(__file__).resolve().parent
     try:
         model = Model(here / "model.onnx")
+        if options.self_test:
+            wrong = self_test(model, here / "examples")
+            print("\n".join(wrong) or "self-test passed")
+            return int(bool(wrong))
     except ModuleNotFoundError as error:
         parser.error(f"the package {error.name} is missing: pip install -r requirements.txt")
     except ValueError as error:
         parser.error(str(error))
-    if options.self_test:
-        wrong = self_test(model, here / "examples")
-        print("\n".join(wrong) or "self-test passed")
-        return int(bool(wrong))
     return _print_all(model, options.images, options.json)
 
 
@@ -200,14 +217,44 @@ def _print_all(model: Model, paths: Sequence[str], as_json: bool) -> int:
     return int(failed)
 
 
-def _decoded(path: str | Path) -> Image.Image:
-    """An image file, upright, in one of the modes L, RGB, I;16*, I and F; transparent is black."""
+def _expected(path: Path) -> dict[str, dict[str, Any]]:
+    """Verdict and score of each example, by its name."""
     try:
-        with Image.open(path) as image:
-            kind = image.format
-            image.load()
-            upright = image if kind == "TIFF" else ImageOps.exif_transpose(image)
-            return _simplified(upright, kind)
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: {"verdict": str(each["verdict"]), "score": float(each["score"])}
+            for name, each in read.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is missing or damaged: copy or export the bundle again."
+        ) from error
+
+
+def _opened(path: str | Path) -> Image.Image:
+    """An image file, not decoded, however large: Pillow's own limit is below line-scan cameras."""
+    with _told(path), _limit_lock:  # the limit is a global
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _decoded(path: str | Path, image: Image.Image) -> Image.Image:
+    """The image, upright, in one of the modes L, RGB, I;16*, I and F; transparent is black."""
+    with _told(path):
+        kind = image.format
+        image.load()
+        upright = image if kind == "TIFF" else ImageOps.exif_transpose(image)
+        return _simplified(upright, kind)
+
+
+@contextmanager
+def _told(path: str | Path) -> Iterator[None]:
+    """Make one sentence of whatever a file makes Pillow raise."""
+    try:
+        yield
     except Exception as error:  # damaged data makes Pillow raise a dozen unrelated types
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(f"{path} cannot be read ({reason}): replace or remove it.") from error

@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from aesc.data.grey import LUMA
 from aesc.data.images import Size
 from aesc.detector import Detector, Picture
 from aesc.errors import InputError
 from aesc.export.graph import BATCH_AXIS, Graph
-
-LUMA = (0.299, 0.587, 0.114)
-"""Rec. 601 weights of red, green and blue, those of `aesc.data.read_image`."""
 
 
 @dataclass(frozen=True)

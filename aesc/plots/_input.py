@@ -1,4 +1,4 @@
-"""Checks of the arrays that are drawn."""
+"""Checks of the arrays that are drawn, and the bins that hold their values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -54,6 +54,37 @@ def map_batch(maps: ArrayLike, name: str, shape: tuple[int, int, int]) -> NDArra
     if not np.isfinite(flat).all():
         raise InputError(f"{name} with NaN or infinite values cannot be drawn: give finite ones.")
     return flat
+
+
+def numbers(values: ArrayLike, name: str, gaps: bool = False) -> NDArray[np.float64]:
+    """Read finite numbers, of any shape, where ``gaps`` is set with NaN for those that lack.
+
+    Raises:
+        InputError: no rectangular array of real numbers, or values that cannot be drawn.
+    """
+    array = as_array(values, name).astype(np.float64)
+    if np.isinf(array).any() or (not gaps and np.isnan(array).any()):
+        found, remedy = ("infinite", ", or NaN for a gap") if gaps else ("NaN or infinite", "")
+        raise InputError(f"{name} holds {found} values: give finite numbers{remedy}.")
+    return array
+
+
+def bin_edges(values: NDArray[np.floating], bins: int) -> list[float]:
+    """Edges of equal bins over finite values.
+
+    Values that differ by no more than rounding fall into the middle one of a bin fewer.
+
+    Args:
+        values: one at least.
+        bins: an even number.
+    """
+    low, high = float(values.min()), float(values.max())
+    least = bins * float(np.spacing(np.abs(values).max()))
+    if high - low > least:
+        return [float(edge) for edge in np.histogram_bin_edges(values, bins)]
+    # Bins over these alone would be narrower than the steps between neighbouring floats.
+    middle, half = (low + high) / 2, max(0.5, bins * least)
+    return [float(edge) for edge in np.linspace(middle - half, middle + half, bins)]
 
 
 def check_titles(titles: Sequence[str] | None, count: int) -> list[str]:

@@ -1,7 +1,8 @@
 """The one look of all figures."""
 
 import textwrap
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -104,18 +105,34 @@ def legend_below(axes: Axes, title: str | None = None) -> None:
     )
 
 
-def wrapped(text: str, inches: float) -> str:
-    """Break a name over lines of about ``inches`` at the small font size, dollar signs kept."""
-    characters = max(6, int(inches * 72 / (0.62 * SMALL)))
-    return textwrap.fill(text.replace("_", " "), characters).replace("$", r"\$")
+def plain(name: object) -> str:
+    """A name as it is drawn: spaces for underscores, and dollar signs that start no formula.
+
+    Matplotlib leaves a name with an underscore in front out of a legend.
+    """
+    return str(name).replace("_", " ").replace("$", r"\$")
+
+
+def wrapped(name: object, inches: float) -> str:
+    """A name as `plain` gives it, over lines of about ``inches`` at the small font size."""
+    text = str(name).replace("_", " ")
+    wide = any(unicodedata.east_asian_width(each) in "WF" for each in text)
+    characters = max(6, int(inches * 72 / ((1.0 if wide else 0.62) * SMALL)))
+    return plain(textwrap.fill(text, characters))
 
 
 def two_decimals(value: float, signed: bool = False) -> str:
     """A number for a figure, with a true minus sign, and no sign on what is rounded to zero."""
-    rounded = round(value, 2) or 0.0
+    # NumPy would round 2.675 up, which Python's formatting, and so every table, rounds down.
+    rounded = round(float(value), 2) or 0.0
     return f"{rounded:{'+' if signed and rounded else ''}.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def listed(words: Sequence[str]) -> str:
+def visible(spread: float) -> float:
+    """A spread as the reach of a scale; 1 where two decimals show nothing of it."""
+    return spread if spread >= 0.005 else 1.0
+
+
+def listed(words: Iterable[object]) -> str:
     """Join words for a sentence of a figure's description."""
-    return ", ".join(words)
+    return ", ".join(map(str, words))

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterSciNotation, NullFormatter
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import as_array, counted
+from aesc._checks import counted, number
 from aesc.errors import InputError
+from aesc.plots._input import numbers
 from aesc.plots._style import (
     FAINT,
     SMALL,
@@ -17,8 +18,10 @@ from aesc.plots._style import (
     legend_below,
     listed,
     new_figure,
+    plain,
     style,
     two_decimals,
+    visible,
     wrapped,
 )
 
@@ -53,21 +56,18 @@ def lines(
         reference: name of a series that is drawn faint, such as an ideal or chance.
 
     Raises:
-        InputError: series of another length than ``x`` or of none, or numbers that a logarithmic
-            scale cannot show.
+        InputError: no ``x``, series of another length or without a number, infinite values, or
+            numbers that a logarithmic scale cannot show.
     """
-    places = as_array(x, "x").astype(np.float64)
-    values = {name: as_array(y, name).astype(np.float64) for name, y in series.items()}
-    if not values or any(y.shape != places.shape or places.ndim != 1 for y in values.values()):
-        raise InputError(f"Give every series {len(places)} numbers, one for each x.")
-    if log and min(places.min(), *(np.nanmin(y) for y in values.values())) <= 0:
+    places, values = _series(x, series)
+    if log and min(places.min(), *(np.nanmin(y, initial=np.inf) for y in values.values())) <= 0:
         raise InputError("A logarithmic scale shows numbers above 0 only: leave log out.")
     with style():
         figure, grid = new_figure(1, 1, (WIDTH * 0.8, 4.2))
         axes = grid[0, 0]
         for name, y in values.items():
             look = {**FAINT, "zorder": 1} if name == reference else {"marker": "o", "markersize": 4}
-            axes.plot(places, y, label=name, **look)
+            axes.plot(places, y, label=plain(name), **look)
         axes.set(xlabel=x_label, ylabel=y_label)
         axes.grid(True)
         if log:
@@ -97,15 +97,19 @@ def heat_table(
         center: value without colour, such as 0.5 for an AUROC; above is violet, below orange.
 
     Raises:
-        InputError: a table of another shape than its names, or without a number.
+        InputError: a table of another shape than its names, without a number, or with infinite
+            ones.
     """
-    table = as_array(values, "values").astype(np.float64)
-    if table.shape != (len(rows), len(columns)) or np.isnan(table).all():
+    table = numbers(values, "values", gaps=True)
+    number("center", center)
+    if table.shape != (len(rows), len(columns)):
         raise InputError(
-            f"values of shape {table.shape} do not fit {len(rows)} rows and {len(columns)} "
-            "columns: give one number for each cell."
+            f"values is of shape {table.shape}: give a number for each cell of "
+            f"{counted(len(rows), 'row')} and {counted(len(columns), 'column')}."
         )
-    reach = float(np.nanmax(np.abs(table - center))) or 1.0
+    if np.isnan(table).all():
+        raise InputError("values holds no number: give one at least.")
+    reach = visible(float(np.nanmax(np.abs(table - center))))
     with style():
         size = (min(WIDTH, 1.6 + 0.8 * len(columns)), 1.3 + 0.42 * len(rows))
         figure, grid = new_figure(1, 1, size)
@@ -114,7 +118,7 @@ def heat_table(
             table, cmap="PuOr", vmin=center - reach, vmax=center + reach, aspect="auto"
         )
         axes.set_xticks(range(len(columns)), [wrapped(name, 0.9) for name in columns])
-        axes.set_yticks(range(len(rows)), [name.replace("_", " ") for name in rows])
+        axes.set_yticks(range(len(rows)), [plain(name) for name in rows])
         axes.tick_params(length=0)
         axes.tick_params(axis="x", labelsize=SMALL)
         axes.spines[:].set_visible(False)
@@ -127,3 +131,18 @@ def heat_table(
                 )  # fmt: skip
         figure.colorbar(picture, label=label)
         return finish(figure, f"{label} as a table: {listed(rows)} against {listed(columns)}.")
+
+
+def _series(
+    x: Sequence[float], series: Mapping[str, ArrayLike]
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """The places and the numbers of every series over them."""
+    places = numbers(x, "x")
+    values = {name: numbers(y, name, gaps=True) for name, y in series.items()}
+    if places.ndim != 1 or places.size == 0:
+        raise InputError(f"x is of shape {places.shape}: give a list of one number at least.")
+    if not values or any(y.shape != places.shape for y in values.values()):
+        raise InputError(f"Give every series {counted(len(places), 'number')}, one for each x.")
+    if all(np.isnan(y).all() for y in values.values()):
+        raise InputError("series holds no number: give one at least.")
+    return places, values

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import as_array, counted
+from aesc._checks import counted
 from aesc.errors import InputError
+from aesc.plots._input import numbers
 from aesc.plots._style import (
     BLUE,
     FAINT,
@@ -18,6 +19,7 @@ from aesc.plots._style import (
     finish,
     listed,
     new_figure,
+    plain,
     style,
     wrapped,
 )
@@ -45,7 +47,8 @@ def dumbbells(
         reference: a value to mark faintly in every panel, such as 0.5 for chance.
 
     Raises:
-        InputError: no name or panel, more than three kinds, kinds or lengths that differ.
+        InputError: no name or panel, more than three kinds, kinds or lengths that differ, or
+            infinite values.
     """
     tables = {title: _table(panel, len(names)) for title, panel in panels.items()}
     kinds = list(next(iter(panels.values()), {}))
@@ -59,7 +62,9 @@ def dumbbells(
             low, high = np.fmin.reduce(table), np.fmax.reduce(table)  # NaN only where all are
             axes.hlines(rows, low, high, color="#999999", linewidth=2.5, zorder=2)
             for kind, values, (colour, marker) in zip(kinds, table, _LOOKS, strict=False):
-                axes.plot(values, rows, marker, color=colour, label=kind, linestyle="", zorder=3)
+                axes.plot(
+                    values, rows, marker, color=colour, label=plain(kind), linestyle="", zorder=3
+                )
             if reference is not None:
                 axes.axvline(reference, **FAINT, zorder=1)
             axes.set_title(wrapped(title, 0.75 * WIDTH / len(panels)), fontsize=SMALL)
@@ -67,7 +72,7 @@ def dumbbells(
             axes.set_yticks(rows, [""] * len(names))
             axes.tick_params(axis="y", length=0)
             axes.grid(True)
-        grid[0, 0].set_yticks(rows, [name.replace("_", " ") for name in names])
+        grid[0, 0].set_yticks(rows, [plain(name) for name in names])
         handles = grid[0, 0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper center", ncols=len(kinds))
         return finish(
@@ -79,7 +84,7 @@ def dumbbells(
 
 def _table(panel: Panel, count: int) -> NDArray[np.float64]:
     """Kinds x names."""
-    rows = [as_array(values, kind).astype(np.float64) for kind, values in panel.items()]
+    rows = [numbers(values, kind, gaps=True) for kind, values in panel.items()]
     if count == 0 or any(row.shape != (count,) for row in rows):
         raise InputError(f"Give every kind {count} numbers, one for each name, and one at least.")
     return np.array(rows)

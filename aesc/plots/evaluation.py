@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import counted, scores_and_labels
+from aesc._checks import counted, number, scores_and_labels
 from aesc.errors import InputError
 from aesc.metrics import PRO_LIMIT, aupro, auroc, pro_curve, roc_curve
+from aesc.plots._input import bin_edges
 from aesc.plots._style import (
     BLACK,
     BLUE,
@@ -26,6 +27,7 @@ from aesc.plots._style import (
     legend_below,
     listed,
     new_figure,
+    plain,
     style,
     wrapped,
 )
@@ -93,11 +95,15 @@ def histograms(scores: Scored, threshold: float | Mapping[str, float] | None = N
         threshold: A score to mark: one number for all panels, or one for each kind.
 
     Raises:
-        InputError: nothing to draw, or arrays that `aesc.metrics` refuses.
+        InputError: nothing to draw, arrays that `aesc.metrics` refuses, or a threshold that is no
+            finite number.
     """
     _not_empty(scores, "scores")
     checked = {name: scores_and_labels(*pair) for name, pair in scores.items()}
     marks = threshold if isinstance(threshold, Mapping) else dict.fromkeys(checked, threshold)
+    for name, mark in marks.items():
+        if mark is not None:
+            number(f"threshold of {name}", mark)
     columns = min(len(checked), 2)
     rows = -(-len(checked) // columns)
     with style():
@@ -108,7 +114,7 @@ def histograms(scores: Scored, threshold: float | Mapping[str, float] | None = N
         for axes, (name, (values, bad)) in zip(grid.flat, checked.items(), strict=False):
             above = _threshold(values, bad, marks.get(name))
             _histogram_panel(axes, values, bad, marks.get(name), above)
-            axes.set(title=name, xlabel="image score", ylabel="images")
+            axes.set(title=plain(name), xlabel="image score", ylabel="images")
             counts.append(
                 f"{name}: {(~bad).sum()} good, {bad.sum()} defective{above and f', {above}'}"
             )
@@ -140,7 +146,7 @@ def per_defect_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
                 np.nan_to_num(areas[kind]),
                 thickness * 0.92,
                 color=looks[kind]["color"],
-                label=kind,
+                label=plain(kind),
             )
             labels = [_shown(area) for area in areas[kind]]
             axes.bar_label(bars, labels, padding=4, fontsize=SMALL, zorder=4, bbox=_BLANK)
@@ -159,7 +165,7 @@ def per_defect_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 def _curve_panel(axes: Axes, lines: Mapping[str, Line], looks: Mapping[str, Look]) -> None:
     for name, ((x, y), area) in lines.items():
-        axes.plot(x, y, **looks[name], label=f"{name} {_shown(area)}")
+        axes.plot(x, y, **looks[name], label=f"{plain(name)} {_shown(area)}")
     axes.plot([0, 1], [0, 1], **FAINT, label="chance")
     axes.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="false-positive rate")
     axes.set(ylim=(0, 1.02), yticks=_TICKS)
@@ -173,7 +179,7 @@ def _histogram_panel(
     mark: float | None,
     above: str,
 ) -> None:
-    edges = np.histogram_bin_edges(values, _BINS).tolist()
+    edges = bin_edges(values, _BINS)
     for label, chosen, colour in (("good", ~bad, BLUE), ("defective", bad, VERMILION)):
         label = f"{label} ({chosen.sum()})"
         axes.hist(values[chosen], edges, color=colour, alpha=0.45, label=label)
@@ -228,10 +234,9 @@ def _shown(area: float) -> str:
 
 
 def _area(value: float | None, kind: str) -> float:
-    area = math.nan if value is None else float(value)
-    if area < 0 or area > 1:
-        raise InputError(f"{kind} has the AUROC {area:g}: give values from 0 to 1, or None.")
-    return area
+    if value is None or value != value:  # NaN differs from itself
+        return math.nan
+    return number(f"the AUROC of {kind}", value, 0, 1)
 
 
 def _map_kinds(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import as_array, counted
+from aesc._checks import as_array, counted, number, whole
 from aesc.errors import InputError
 from aesc.plots._input import check_titles, image_batch, map_batch
 from aesc.plots._style import (
@@ -21,6 +21,7 @@ from aesc.plots._style import (
     WIDTH,
     finish,
     new_figure,
+    plain,
     style,
     wrapped,
 )
@@ -62,9 +63,7 @@ def gallery(
     pictures = image_batch(images, "images")
     outlines = None if masks is None else map_batch(masks, "masks", pictures.shape[:3]) != 0
     names = check_titles(titles, len(pictures))
-    if columns < 1:
-        raise InputError(f"columns is {columns}: give at least 1.")
-    columns = min(columns, len(pictures))
+    columns = min(whole("columns", columns), len(pictures))
     rows = -(-len(pictures) // columns)
     side = min(WIDTH / columns, _LARGEST)
     names = [wrapped(name, side) for name in names]
@@ -168,7 +167,7 @@ def detections(
         for column, stack in enumerate(stacks.values(), start=2):
             _map_column(figure, grid[:, column], stack)
         for axes, name in zip(grid[0], ("input", "reconstruction", *stacks), strict=True):
-            axes.set_title(name)
+            axes.set_title(plain(name))
         return finish(
             figure,
             f"{counted(len(inputs), 'sample')}, one a row: input with the true defect outlined, "
@@ -190,8 +189,7 @@ def overlay(image: ArrayLike, anomaly_map: ArrayLike, vmax: float) -> Figure:
     picture = image_batch(as_array(image, "image")[None], "image (as a batch of one)")
     batch = as_array(anomaly_map, "anomaly_map")[None]
     values = map_batch(batch, "anomaly_map (as a batch of one)", picture.shape[:3])[0]
-    if not 0 < vmax < np.inf:
-        raise InputError(f"vmax is {vmax}: give a finite value above 0.")
+    number("vmax", vmax, 0, above=True)
     with style():
         size = _grid_size(picture, 1, 1, 4.0)
         figure, grid = new_figure(1, 1, (size[0] + 1.0, size[1]), "compressed")
@@ -260,7 +258,8 @@ def _grid_size(
 ) -> tuple[float, float]:
     """Inches of a grid whose cells are ``side`` wide, with ``lines`` of small text above each."""
     height, width = pictures.shape[1:3]
-    return columns * side, rows * (side * height / width + lines * _LINE)
+    # A strip a few pixels high would leave a figure of no height.
+    return columns * side, rows * (max(side * height / width, _LINE) + lines * _LINE)
 
 
 def _lines(names: Sequence[str]) -> int:

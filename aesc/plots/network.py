@@ -70,7 +70,7 @@ def network(encoder: Sequence[Stage], decoder: Sequence[Stage], skips: bool = Tr
             the image and the deepest.
 
     Raises:
-        InputError: numbers of stages that do not fit, or sizes below 1.
+        InputError: numbers of stages that do not fit, or sizes below 1 or without an end.
     """
     down, up = ([Stage(*stage) for stage in part] for part in (encoder, decoder))
     if len(down) < 2 or len(up) != len(down) - 1:
@@ -78,8 +78,9 @@ def network(encoder: Sequence[Stage], decoder: Sequence[Stage], skips: bool = Tr
             f"{len(down)} stages of the encoder and {len(up)} of the decoder do not fit: "
             "give the input, each level down, and one stage fewer on the way up."
         )
-    if min(min(stage[:3]) for stage in (*down, *up)) < 1:
-        raise InputError("A stage with a size below 1 cannot be drawn: give positive sizes.")
+    for stage in (*down, *up):
+        if not all(1 <= size < math.inf for size in stage[:3]):
+            raise InputError(f"A stage of {_text(stage)} cannot be drawn: give positive sizes.")
     depth = len(down) - 1
     with style():
         # The legend takes a row of its own below.

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import as_array, counted
+from aesc._checks import counted
 from aesc.errors import InputError
+from aesc.plots._input import numbers
 from aesc.plots._style import (
     BLUE,
     SMALL,
@@ -20,6 +21,7 @@ from aesc.plots._style import (
     finish,
     listed,
     new_figure,
+    plain,
     style,
 )
 
@@ -52,7 +54,8 @@ def outlines(panels: Mapping[str, Outline]) -> Figure:
         panels: What to draw, by title; two at most fit the page.
 
     Raises:
-        InputError: no panel, more than two, or arrays of other shapes than `Outline` says.
+        InputError: no panel, more than two, arrays of other shapes than `Outline` says, or
+            values that are not finite.
     """
     if not 1 <= len(panels) <= 2:
         raise InputError(f"There are {len(panels)} panels to draw: give one or two.")
@@ -66,7 +69,7 @@ def outlines(panels: Mapping[str, Outline]) -> Figure:
         figure, grid = new_figure(1, len(checked), (width, min(max(height, 2.0), WIDTH)))
         for axes, (title, parts) in zip(grid[0], checked.items(), strict=True):
             _panel(axes, parts, numbered=not wide)
-            axes.set(title=title, xlabel="x, pixels", aspect="equal")
+            axes.set(title=plain(title), xlabel="x, pixels", aspect="equal")
             axes.set(xlim=(-right, right), ylim=(down, -down))
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -75,7 +78,7 @@ def outlines(panels: Mapping[str, Outline]) -> Figure:
 
 
 def _checked(panel: Outline) -> dict[str, NDArray[Any]]:
-    parts = {name: as_array(v, name) for name, v in vars(panel).items() if v is not None}
+    parts = {name: numbers(v, name) for name, v in vars(panel).items() if v is not None}
     for name, array in parts.items():
         wanted = "H x W" if name == "pixels" else "P x 2"
         if array.ndim != 2 or array.size == 0 or (name != "pixels" and array.shape[1] != 2):

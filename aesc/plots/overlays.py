@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from aesc._checks import counted
+from aesc._checks import counted, number
 from aesc.errors import InputError
 from aesc.plots._input import check_titles, image_batch, map_batch
-from aesc.plots._style import SMALL, WIDTH, finish, new_figure, style, wrapped
+from aesc.plots._style import SMALL, WIDTH, finish, new_figure, plain, style, wrapped
 from aesc.plots.images import _colour_bar, _grid_size, _outline, _show, _show_map
 
 _CELL = 1.5
@@ -48,8 +48,7 @@ def overlays(
     if not maps:
         raise InputError("There are no anomaly maps to draw: give at least one.")
     for name in maps:
-        if not 0 < vmax.get(name, 0.0) < np.inf:
-            raise InputError(f"vmax of {name} is {vmax.get(name)}: give a finite value above 0.")
+        number(f"vmax of {name}", vmax.get(name), 0, above=True)
     stacks = {name: map_batch(stack, name, shape) for name, stack in maps.items()}
     outlines = map_batch(masks, "masks", shape) != 0
     names = check_titles(titles, len(pictures))
@@ -71,7 +70,7 @@ def overlays(
                 _show_map(axes, values, top, np.clip(values / top, 0.0, 1.0))
             _colour_bar(figure, top, list(grid[:, column]), "bottom")
         for axes, name in zip(grid[0], ("input", *stacks), strict=True):
-            axes.set_title(name)
+            axes.set_title(plain(name))
         return finish(
             figure,
             f"{counted(len(pictures), 'sample')}, one a row: input with the true defect outlined, "

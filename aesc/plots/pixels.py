@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from aesc._checks import counted, scores_and_labels
 from aesc.errors import InputError
-from aesc.plots._style import BLUE, VERMILION, WIDTH, finish, listed, new_figure, style
+from aesc.plots._input import bin_edges
+from aesc.plots._style import BLUE, VERMILION, WIDTH, finish, listed, new_figure, plain, style
 
 _BINS = 40
 
@@ -35,7 +36,7 @@ def pixel_histograms(pixels: Mapping[str, tuple[ArrayLike, ArrayLike]], label: s
             raise InputError(f"{name} has pixels of one class only: give good and defective ones.")
     low = min(float(values.min()) for values, _ in checked.values())
     high = max(float(values.max()) for values, _ in checked.values())
-    edges = np.linspace(low, high if high > low else low + 1.0, _BINS + 1).tolist()
+    edges = bin_edges(np.array([low, high]), _BINS)
     columns = min(len(checked), 2)
     rows = -(-len(checked) // columns)
     with style():
@@ -47,7 +48,7 @@ def pixel_histograms(pixels: Mapping[str, tuple[ArrayLike, ArrayLike]], label: s
                 kept = values[chosen]
                 axes.hist(kept, edges, density=True, color=colour, alpha=0.45, label=kind)
                 axes.hist(kept, edges, density=True, color=colour, histtype="step", linestyle="-")
-            axes.set(title=name.replace("_", " "), xlabel=label, yticks=[])
+            axes.set(title=plain(name), xlabel=label, yticks=[])
             axes.xaxis.set_major_locator(MaxNLocator(5))
         grid[0, 0].set_ylabel("density")
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)

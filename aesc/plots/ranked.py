@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aesc._checks import counted
+from aesc._checks import counted, number, quoted
 from aesc.errors import InputError
+from aesc.plots._input import numbers
 from aesc.plots._style import (
     BLUE,
     SMALL,
@@ -15,7 +16,9 @@ from aesc.plots._style import (
     finish,
     listed,
     new_figure,
+    plain,
     style,
+    two_decimals,
     wrapped,
 )
 
@@ -37,13 +40,14 @@ def ranked_cells(
     Raises:
         InputError: no rows, a row without a number, one that is not finite, or ``low >= high``.
     """
+    if not rows:
+        raise InputError("rows is empty: give one at least.")
     for name, row in rows.items():
-        if not row or not np.isfinite(list(row.values())).all():
-            raise InputError(f"row {name!r} is {dict(row)}: give it at least one finite number.")
-    if not rows or not low < high:
-        raise InputError(
-            f"{counted(len(rows), 'row')} from {low} to {high}: give a row and a rising range."
-        )
+        if not row:
+            raise InputError(f"row {quoted(name)} is empty: give it at least one number.")
+        for each, value in row.items():
+            number(f"{each} of {name}", value)
+    number("high", high, number("low", low), above=True)
     columns = max(map(len, rows.values()))
     table = np.full((len(rows), columns), np.nan)
     middle, reach = (low + high) / 2, (high - low) / 2
@@ -54,12 +58,12 @@ def ranked_cells(
             for x, (name, value) in enumerate(sorted(row.items(), key=lambda item: item[1])):
                 table[y, x] = value
                 axes.text(
-                    x, y, f"{wrapped(name, 0.95)}\n{value:.2f}", ha="center", va="center",
+                    x, y, f"{wrapped(name, 0.95)}\n{two_decimals(value)}", ha="center", va="center",
                     fontsize=SMALL - 2, linespacing=1.05,
                     color="white" if abs(value - middle) > _DARK * reach else "black",
                 )  # fmt: skip
         picture = axes.imshow(table, cmap="PuOr", vmin=low, vmax=high, aspect="auto")
-        axes.set_yticks(range(len(rows)), [name.replace("_", " ") for name in rows])
+        axes.set_yticks(range(len(rows)), [plain(name) for name in rows])
         axes.set_xticks([0, columns - 1], ["lowest", "highest"])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -87,21 +91,22 @@ def named_points(
         marked: N truth values; by default all points are marked.
 
     Raises:
-        InputError: lists of different or no length.
+        InputError: lists of different or no length, or numbers that are not finite.
     """
+    places, heights = numbers(x, "x"), numbers(y, "y")
     marked = [True] * len(names) if marked is None else marked
-    if not len(names) or not len(x) == len(y) == len(names) == len(marked):
+    if not len(names) or not places.shape == heights.shape == (len(names),) == (len(marked),):
         raise InputError("Give as many numbers of both axes, names and marks, one at least.")
     with style():
         figure, grid = new_figure(1, 1, (WIDTH, 4.2))
         axes = grid[0, 0]
-        middle = (min(x) + max(x)) / 2
-        for across, up, name, named in zip(x, y, names, marked, strict=True):
+        middle = (places.min() + places.max()) / 2
+        for across, up, name, named in zip(places, heights, names, marked, strict=True):
             axes.plot(across, up, "s" if named else "o", color=VERMILION if named else BLUE)
             if named:
                 left = across > middle
                 axes.annotate(
-                    name.replace("_", " "), (across, up), xytext=(-7 if left else 7, -4),
+                    plain(name), (across, up), xytext=(-7 if left else 7, -4),
                     textcoords="offset points", ha="right" if left else "left", fontsize=SMALL,
                 )  # fmt: skip
         axes.set(xlabel=x_label, ylabel=y_label)
@@ -119,5 +124,5 @@ def _lowest(rows: Mapping[str, Mapping[str, float]]) -> str:
     found = []
     for name, row in rows.items():
         lowest = min(row, key=row.__getitem__)
-        found.append(f"{name} {lowest} {row[lowest]:.2f}")
+        found.append(f"{name} {lowest} {two_decimals(row[lowest])}")
     return listed(found).replace("_", " ")

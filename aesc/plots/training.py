@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from aesc._checks import as_array, counted
+from aesc._checks import counted
 from aesc.errors import InputError
+from aesc.plots._input import numbers
 from aesc.plots._style import (
     FAINT,
     VERMILION,
@@ -17,6 +18,7 @@ from aesc.plots._style import (
     legend_below,
     new_figure,
     style,
+    two_decimals,
 )
 
 
@@ -26,17 +28,19 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     Dotted lines stand where the learning rate was lowered, unless it fell steadily.
 
     Args:
-        history: ``loss`` (mean squared error, above 0), ``validation_psnr`` (dB) and
+        history: ``loss`` (whatever is minimised, above 0), ``validation_psnr`` (dB) and
             ``learning_rate``, one number for each epoch; ``keep_last`` where the weights of the
             last epoch are kept, and not those of the best PSNR.
 
     Raises:
-        InputError: a missing key, no epoch, lists of different lengths, values that are not finite.
+        InputError: a missing key, no epoch, lists of different lengths, values that are not finite,
+            or a loss of 0 or less.
     """
     loss, psnr, rate = _history(history)
     epochs = np.arange(1, len(loss) + 1)
-    keep_last = bool(history.get("keep_last"))
-    best = len(psnr) - 1 if keep_last else int(np.argmax(psnr))
+    kept = "last" if history.get("keep_last") else "best"
+    best = len(psnr) - 1 if kept == "last" else int(np.argmax(psnr))
+    reached = f"{two_decimals(psnr[best])} dB"
     lowered = epochs[1:][np.diff(rate) < 0]
     steadily = len(lowered) > len(epochs) / 2  # a line for each would hide the curve
     marker = "o" if len(epochs) == 1 else ""
@@ -44,7 +48,7 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
         figure, grid = new_figure(1, 2, (WIDTH, 4.4))
         left, right = grid[0]
         left.semilogy(epochs, loss, marker=marker, label="training")
-        left.set(title="loss", ylabel="mean squared error")
+        left.set(title="training loss", ylabel="loss")
         right.plot(epochs, psnr, marker=marker, label="validation")
         right.set(title="validation PSNR", ylabel="dB")
         right.yaxis.set_major_locator(MaxNLocator(6))
@@ -54,7 +58,7 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
             "o",
             color=VERMILION,
             markersize=9,
-            label=f"{'last' if keep_last else 'best'}: epoch {epochs[best]}, {psnr[best]:.2f} dB",
+            label=f"{kept}: epoch {epochs[best]}, {reached}",
         )
         for axes in (left, right):
             axes.grid(True)
@@ -69,8 +73,7 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
         return finish(
             figure,
             f"Training loss and validation PSNR over {counted(len(epochs), 'epoch')}; "
-            f"the PSNR is {psnr[best]:.2f} dB at epoch {epochs[best]}, the "
-            f"{'last' if keep_last else 'best'}.",
+            f"the PSNR is {reached} at epoch {epochs[best]}, the {kept}.",
         )
 
 
@@ -79,9 +82,9 @@ def _history(history: Mapping[str, Sequence[float]]) -> list[NDArray[np.float64]
     missing = [name for name in names if name not in history]
     if missing:
         raise InputError(f"history lacks {missing[0]}: give one number for each epoch under it.")
-    lists = [as_array(history[name], name).astype(np.float64) for name in names]
+    lists = [numbers(history[name], name) for name in names]
     if lists[0].size == 0 or any(values.shape != (lists[0].size,) for values in lists):
         raise InputError("history holds lists of different or no length: give one number an epoch.")
-    if not all(np.isfinite(values).all() for values in lists) or lists[0].min() <= 0:
-        raise InputError("history holds NaN, infinite or unsuitable values: give a loss above 0.")
+    if lists[0].min() <= 0:
+        raise InputError(f"loss holds the value {lists[0].min():g}: give numbers above 0 only.")
     return lists

@@ -20,10 +20,12 @@ from aesc.plots._style import (
     new_figure,
     style,
     two_decimals,
+    visible,
     wrapped,
 )
 
-END = "after all steps"
+_END = "after all steps"
+"""Name of the last row: no step, but the value where the last bar ends."""
 
 
 def waterfall(steps: Sequence[str], panels: Mapping[str, ArrayLike], label: str) -> Figure:
@@ -46,12 +48,12 @@ def waterfall(steps: Sequence[str], panels: Mapping[str, ArrayLike], label: str)
     with style():
         figure, grid = new_figure(1, len(values), (WIDTH, 1.6 + 0.42 * len(steps)))
         # One scale for all: a bar of the same length is the same gain in every panel.
-        span = max(float(np.ptp(row)) for row in values.values()) or 1.0
+        span = visible(max(float(np.ptp(row)) for row in values.values()))
         for axes, (title, row) in zip(grid[0], values.items(), strict=True):
             _panel(axes, row, span)
             axes.set_title(wrapped(title, 0.75 * WIDTH / len(values)), fontsize=SMALL)
             axes.set_xlabel(label)
-        names = [wrapped(step, 1.3) for step in (*steps, END)]
+        names = [wrapped(step, 1.3) for step in (*steps, _END)]
         grid[0, 0].set_yticks(range(len(names)), names)
         return finish(
             figure,
@@ -70,7 +72,7 @@ def _panel(axes: Axes, row: NDArray[np.float64], span: float) -> None:
     changes = [two_decimals(gain, signed=True) for gain in gains]
     texts = [two_decimals(row[0]), *changes, two_decimals(row[-1])]
     beside = axes.get_yaxis_transform()  # to the right of the panel, where no bar covers them
-    for place, text in zip(places, texts, strict=True):
+    for place, text in enumerate(texts):
         axes.text(1.03, place, text, va="center", fontsize=SMALL, transform=beside)
     end = row.max() + 0.06 * span
     axes.set(xlim=(end - 1.12 * span, end), ylim=(len(row) + 0.5, -0.5))

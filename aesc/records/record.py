@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from aesc._checks import choice, counted, first_sentence, one_line, quoted
+from aesc._checks import choice, counted, first_problem, one_line, quoted
 from aesc.errors import InputError
 from aesc.files import whole_file
 from aesc.provenance import Environment, Text, card
@@ -45,6 +45,10 @@ Interval = Annotated[
     tuple[float, float],
     BeforeValidator(lambda ends: tuple(ends) if isinstance(ends, list) else ends),
 ]
+
+
+class NoRecordError(InputError):
+    """There is no whole record: no file, or half of one, in whose place a run may write its own."""
 
 
 class _Part(BaseModel):
@@ -224,14 +228,14 @@ class Record(_Part):
         """Read a record.
 
         Raises:
-            InputError: the file is missing, not JSON, of another schema version, or not whole.
+            InputError: the file cannot be read, or as in `parse`; `NoRecordError` where it is
+                missing.
         """
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise InputError(
-                f"Cannot read record {path} ({error.strerror}): check the path."
-            ) from error
+            kind = NoRecordError if isinstance(error, FileNotFoundError) else InputError
+            raise kind(f"Cannot read record {path} ({error.strerror}): check the path.") from error
         return cls.parse(content, str(path))
 
     @classmethod
@@ -243,12 +247,13 @@ class Record(_Part):
             place: what messages call it, such as its path.
 
         Raises:
-            InputError: not JSON, of another schema version, or not whole.
+            InputError: of another schema version, without a field or with one that is not known;
+                `NoRecordError` where it is not JSON.
         """
         try:
             content = from_json(text)
         except ValueError as error:
-            raise InputError(_damaged(place, f"not JSON, {one_line(error)}")) from error
+            raise NoRecordError(_damaged(place, f"not JSON, {one_line(error)}")) from error
         version = content.get("schema_version") if isinstance(content, dict) else None
         if type(version) is not int or version != SCHEMA:
             raise InputError(
@@ -258,7 +263,7 @@ class Record(_Part):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            raise InputError(_damaged(place, first_sentence(error).rstrip("."))) from error
+            raise InputError(_damaged(place, first_problem(error)[0])) from error
 
 
 def kinds(records: list[Record]) -> list[str]:

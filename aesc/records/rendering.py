@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from aesc._checks import choice
+from aesc._markdown import cell
 
 DECIMALS = {"minutes": ".1f", "paper": ".2f", "difference": "+.3f"}
 """How a number of a column is written; any other fraction gets three digits after the point."""
@@ -78,7 +79,7 @@ def _csv(table: pd.DataFrame, notes: Sequence[str]) -> str:
 
 
 def _markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:
-    cells = _cells(table).map(lambda text: text.replace("|", r"\|"))
+    cells = _cells(table).map(cell)
     # Without disable_numparse, tabulate reads 0.950 as a number and writes 0.95.
     text = cells.to_markdown(index=False, disable_numparse=True, colalign=_alignment(table, cells))
     return "\n".join([text, *([""] if notes else []), *(f"- {note}" for note in notes), ""])

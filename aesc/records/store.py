@@ -6,7 +6,7 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from uuid import uuid4
@@ -18,8 +18,9 @@ from pydantic_core import from_json
 from aesc._checks import one_line, quoted, shortened
 from aesc.errors import InputError, NotebookError
 from aesc.files import check_writable, remove_abandoned
-from aesc.records.record import Record
+from aesc.records.record import NoRecordError, Record
 
+_FAILED = ".failed.ipynb"
 _RECORD_LAST = (".ipynb", ".safetensors", ".json")
 """Whoever finds a record finds the rest."""
 
@@ -74,7 +75,7 @@ class Store:
             )
         try:
             self.files, self.root = fsspec.core.url_to_fs(self.address)
-        except (ImportError, ValueError) as error:
+        except (ImportError, ValueError, OSError) as error:
             raise InputError(
                 f"Cannot use {self.address} ({error}): give a folder or an address that fsspec "
                 "knows, and install the package for it."
@@ -101,8 +102,8 @@ class Store:
         The record is whole and of the data that the run reads, and its notebook is there.
 
         Raises:
-            InputError: a record of that name was made from other data; or the store is out of
-                reach.
+            InputError: a record of that name was made from other data, or by another version of
+                the package; or the store is out of reach.
         """
         place = self._path(f"{run.name}.json")
         with self._explained("read"):
@@ -110,10 +111,11 @@ class Store:
                 text = self.files.cat_file(place)
             except FileNotFoundError:
                 return None
-        record = None
-        with suppress(InputError):
+        try:
             record = Record.parse(text, place)
-        if record is None or not run.matches(record, place):
+        except NoRecordError:
+            return None
+        if not run.matches(record, place):
             return None
         with self._explained("read"):
             return record if self.files.exists(self._path(f"{run.name}.ipynb")) else None
@@ -123,7 +125,8 @@ class Store:
         """A local folder to run in, whose files of that run are in the store afterwards.
 
         A local store is that folder itself, so a run cut short resumes from its checkpoint.
-        Elsewhere the files are sent when the run is over, the failed notebook after a failure.
+        Elsewhere the files are sent when the run is over, the failed notebook after a failure; the
+        one of a failure before goes with a success.
         """
         if self.folder is not None:
             try:
@@ -137,11 +140,18 @@ class Store:
             except (InputError, NotebookError) as error:  # whose files are soon elsewhere
                 raise type(error)(str(error).replace(scratch, self.address)) from error
             finally:
-                for suffix in (".failed.ipynb", *_RECORD_LAST):
-                    path = Path(scratch, f"{name}{suffix}")
-                    if path.exists():
-                        with self._explained("write to"):
-                            self.files.put_file(str(path), self._path(path.name))
+                with self._explained("write to"):
+                    self._send(Path(scratch), name)
+
+    def _send(self, folder: Path, name: str) -> None:
+        """Store what a run left in a local folder."""
+        for suffix in (_FAILED, *_RECORD_LAST):
+            path = folder / f"{name}{suffix}"
+            if path.exists():
+                self.files.put_file(str(path), self._path(path.name))
+        failed = self._path(f"{name}{_FAILED}")
+        if (folder / f"{name}.ipynb").exists() and self.files.exists(failed):
+            self.files.rm_file(failed)
 
     def records(self) -> list[Record]:
         """All records, here and below, sorted by path; see `scan`.
@@ -163,7 +173,9 @@ class Store:
         with self._explained("read"):
             found = [path for path in self.files.find(self.root) if path.endswith(".json")]
             visible = [path for path in found if not self._hidden(path)]
-            texts = self.files.cat(visible) if visible else {}
+            # Not `cat`, which takes [ ] * ? in the name of a file for a pattern.
+            contents = self.files.cat_ranges(visible, None, None, on_error="raise")
+        texts = dict(zip(visible, contents, strict=True))
         records = {
             path: Record.parse(texts[path], path)
             for path in sorted(texts)

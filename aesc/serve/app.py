@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -16,12 +15,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from aesc._checks import quoted, whole
 from aesc.detector import Detector, Result
 from aesc.detector.report import promises
+from aesc.serve.answer import Answer
 from aesc.serve.description import describe
 from aesc.serve.hosts import AskedAs
 from aesc.serve.metrics import exposition
@@ -117,7 +117,7 @@ class _Service:
             (result,) = await self._scored(name, [image])
         if result.verdict == "error":
             raise HTTPException(422, result.notes[0])
-        return JSONResponse(result.to_dict() | {"model": name})
+        return Answer(result.to_dict() | {"model": name})
 
     async def _batch(self, request: Request) -> Response:
         name = self._asked(request)
@@ -126,7 +126,7 @@ class _Service:
             raise HTTPException(415, f"The content type is {quoted(kind)}: send application/json.")
         async with self._body(request) as content:
             results = await self._scored(name, _images(content, self._settings.batch))
-        return JSONResponse({"model": name, "results": [result.to_dict() for result in results]})
+        return Answer({"model": name, "results": [result.to_dict() for result in results]})
 
     async def _scored(self, name: str, images: list[tuple[str, bytes]]) -> list[Result]:
         try:
@@ -178,11 +178,11 @@ class _Service:
         return f"The body is larger than {self._settings.max_megabytes} MB: send less at once."
 
     async def _health(self, request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+        return Answer({"status": "ok"})
 
     async def _ready(self, request: Request) -> Response:
         full = self._scorer.waiting >= self._settings.queue
-        return JSONResponse({"ready": not full}, 503 if full else 200)
+        return Answer({"ready": not full}, 503 if full else 200)
 
     async def _model(self, request: Request) -> Response:
         found = {
@@ -194,14 +194,14 @@ class _Service:
             }
             for name, detector in self._scorer.detectors.items()
         }
-        return JSONResponse(json.loads(json.dumps(found, default=str)))
+        return Answer(json.loads(json.dumps(found, default=str)))
 
     async def _metrics(self, request: Request) -> Response:
         text = exposition(self._scorer, self._refused)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     async def _openapi(self, request: Request) -> Response:
-        return JSONResponse(describe(list(self._scorer.detectors)))
+        return Answer(describe(list(self._scorer.detectors)))
 
     async def _refuse(self, request: Request, error: HTTPException) -> Response:
         self._refused[error.status_code] += 1
@@ -211,7 +211,7 @@ class _Service:
                 f"{request.method} {request.url.path} is not here: ask POST /score or /batch, or "
                 "GET /health, /ready, /model, /metrics or /openapi.json."
             )
-        return JSONResponse({"error": sentence}, error.status_code, error.headers)
+        return Answer({"error": sentence}, error.status_code, error.headers)
 
 
 def _images(body: bytes, most: int) -> list[tuple[str, bytes]]:
@@ -223,7 +223,7 @@ def _images(body: bytes, most: int) -> list[tuple[str, bytes]]:
             (str(item.get("name", "image")), base64.b64decode(item["content"], validate=True))
             for item in items
         ]
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HTTPException(422, f"The body is no batch of images: {form}.") from error
     if not 1 <= len(images) <= most:
         raise HTTPException(422, f"The batch holds {len(images)} images: give 1 to {most}.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from aesc.serve.answer import Answer
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Names of this machine for itself."""
@@ -29,7 +30,7 @@ class AskedAs:
             name = host_name(Headers(scope=scope).get("host", ""))
             if name not in self._hosts:
                 sentence = f"The host is {name!r}: ask by one of {', '.join(self._hosts)}."
-                await JSONResponse({"error": sentence}, 400)(scope, receive, send)
+                await Answer({"error": sentence}, 400)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

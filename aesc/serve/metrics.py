@@ -36,15 +36,16 @@ def exposition(scorer: Scorer, refused: Mapping[int, int]) -> str:
     lines = []
     for (name, kind, text), samples in families.items():
         lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
-        lines += [f"{name}{labels} {value:g}" for labels, value in samples]
+        lines += [f"{name}{labels} {value}" for labels, value in samples]
     return "\n".join(lines) + "\n"
 
 
 def _escaped(label: str) -> str:
-    """A label's value as the format wants it.
+    """A label's value as the format wants it, in UTF-8 though a file's name need not be.
 
     Example:
         >>> _escaped('part "A"')
         'part \\\\"A\\\\"'
     """
+    label = label.encode("utf-8", "replace").decode()
     return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import uvicorn
 
-from aesc._checks import whole
+from aesc._checks import quoted, whole
 from aesc.detector import Detector
 from aesc.errors import InputError
 from aesc.serve.app import ServeSettings, create_app
@@ -38,8 +38,10 @@ def listening(host: str, port: int) -> socket.socket:
         # Of a socket that does not name its protocol, asyncio leaves Nagle's algorithm on, and
         # each answer waits 40 ms for the client's delayed acknowledgement.
         bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    except OSError as error:
-        raise InputError(f"host is {host}: give a name or address of this machine.") from error
+    except (OSError, UnicodeError) as error:  # the latter of what no name can be, such as a..b
+        raise InputError(
+            f"host is {quoted(host)}: give a name or address of this machine."
+        ) from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from aesc.detector import Detector, Drift, Result
 from aesc.detector.report import without_map
@@ -15,6 +16,9 @@ from aesc.errors import InputError
 
 READERS = 2
 """Threads that read files."""
+
+
+_Found = TypeVar("_Found")
 
 
 class Busy(Exception):
@@ -33,7 +37,7 @@ class Scorer:
 
     Attributes:
         counts: by model and verdict, how many images were scored.
-        seconds: by model, how long it took.
+        seconds: by model, how long reading and scoring took, without waiting.
         drifts: by model, whether its last images still look like the good ones.
         waiting: requests that wait or are computed.
 
@@ -74,21 +78,40 @@ class Scorer:
 
     async def _one(self, model: str, name: str, content: bytes) -> Result:
         loop, detector = asyncio.get_running_loop(), self.detectors[model]
-        started = time.perf_counter()
+        work = _Work()
         try:
-            read = detector.preprocessing.read
-            picture = await loop.run_in_executor(self._readers, read, content, name)
-            (result,) = await loop.run_in_executor(self._thread, detector.judge, [picture])
+            picture = await loop.run_in_executor(
+                self._readers, work.timed, lambda: detector.preprocessing.read(content, name)
+            )
+            (result,) = await loop.run_in_executor(
+                self._thread, work.timed, lambda: detector.judge([picture])
+            )
             self.drifts[model].add(result.p_value)
         except InputError as error:
             nothing, notes = float("nan"), (str(error),)
             result = Result(name, "error", nothing, detector.threshold, nothing, notes=notes)
-        seconds = time.perf_counter() - started
         self.counts[model, result.verdict] += 1
-        self.seconds[model] += seconds
-        return replace(without_map(result), seconds=seconds)
+        self.seconds[model] += work.seconds
+        return replace(without_map(result), seconds=work.seconds)
 
     def close(self) -> None:
         """Wait for what is being computed; nothing new is begun."""
         self._readers.shutdown(cancel_futures=True)
         self._thread.shutdown(cancel_futures=True)
+
+
+@dataclass
+class _Work:
+    """Time of work on one image, whose steps follow each other in several threads.
+
+    Taken in the threads themselves: before each of them, the image waits.
+    """
+
+    seconds: float = 0.0
+
+    def timed(self, step: Callable[[], _Found]) -> _Found:
+        started = time.perf_counter()
+        try:
+            return step()
+        finally:
+            self.seconds += time.perf_counter() - started

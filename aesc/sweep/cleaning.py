@@ -53,7 +53,8 @@ def without_folders(parameters: Mapping[str, Any]) -> dict[str, Any]:
         >>> without_folders({"data": "/home/ada/mvtec_ad", "out": "/home/ada/runs", "seed": 0})
         {'data': 'mvtec_ad', 'out': 'runs', 'seed': 0}
     """
-    folders = {name: Path(parameters[name]).name for name in ("data", "out")}
+    named = parameters.keys() & {"data", "out"}
+    folders = {name: Path(parameters[name]).name for name in named}
     return {**parameters, **folders}
 
 

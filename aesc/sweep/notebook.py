@@ -114,10 +114,11 @@ def run_notebook(
         if _OUT_OF_MEMORY.search(str(error)) is None:
             raise
         batch = config.training_settings().batch_size
+        shown, option = ("tiles", "tile") if config.tile else ("images", "size")
         raise NotebookError(
-            f"{config.name} ran out of memory with images of {config.size} px in batches of "
-            f"{batch}: give a smaller --size, fewer --jobs or a --device with more memory "
-            f"(see {_failed(target)})"
+            f"{config.name} ran out of memory with {shown} of {config.tile or config.size} px in "
+            f"batches of {batch}: give a smaller --{option}, fewer --jobs or a --device with more "
+            f"memory (see {_failed(target)})"
         ) from error
     record = Record.load(experiment.path(".json"))
     experiment.path(".checkpoint").unlink(missing_ok=True)
@@ -167,7 +168,7 @@ def execute(
             stderr_file=_Terminal() if progress else io.StringIO(),
             extra_arguments=ARGUMENTS,
         )
-        shown = without_folders(parameters) if parameters and "out" in parameters else None
+        shown = without_folders(parameters) if parameters else None
         notebook = cleaned(nbformat.read(running, as_version=4), shown)
         with whole_file(target) as temporary:
             nbformat.write(notebook, temporary)

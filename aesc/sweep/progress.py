@@ -75,4 +75,5 @@ class Progress(tqdm):
 def _work(config: RunConfig) -> int:
     """Training work of a run, in pixels: what its duration mostly depends on."""
     settings = PRESETS[config.preset].training
-    return config.epochs * settings.batches * settings.batch_size * config.size**2
+    side = config.tile or config.size
+    return config.epochs * settings.batches * settings.batch_size * side**2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ import numpy as np
 
 from aesc._checks import number, whole
 from aesc.errors import InputError
+
+MOST_ATTEMPTS = 10_000_000
+"""Attempts that a simulation is expected to take at most, which is some seconds of computing."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,12 @@ class Schedule:
 
     @property
     def efficiency(self) -> float:
-        """Share of the workers' time that went into attempts that finished, in [0, 1]."""
-        return (self.busy - self.lost) / (self.seconds * self.workers)
+        """Share of the workers' time that went into attempts that finished, in [0, 1].
+
+        It is 1 for runs that take no time.
+        """
+        available = self.seconds * self.workers
+        return (self.busy - self.lost) / available if available else 1.0
 
 
 def simulate(
@@ -54,7 +62,8 @@ def simulate(
         seed: seed of the deaths.
 
     Raises:
-        InputError: no run, a negative number, or fewer than one worker.
+        InputError: no run, a negative number, fewer than one worker, or so many deaths that some
+            run would hardly ever finish.
 
     Example:
         >>> simulate([4, 3, 5, 1], workers=2)  # one worker: 4, then 1; the other: 3, then 5
@@ -68,7 +77,8 @@ def simulate(
         number(name, value, 0)
         for name, value in (("overhead", overhead), ("failure_rate", failure_rate))
     )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole("seed", seed, 0))
+    _check_ends([seconds + overhead for seconds in durations], failure_rate)
     free = [0.0] * workers
     waiting = list(reversed(durations))
     end = busy = lost = 0.0
@@ -84,3 +94,13 @@ def simulate(
         end = max(end, start + spent)
         heapq.heappush(free, start + spent)
     return Schedule(end, busy, lost, workers)
+
+
+def _check_ends(needs: list[float], failure_rate: float) -> None:
+    """Refuse what would be simulated for hours: a run of length T takes exp(rate T) attempts."""
+    hazards = [need * failure_rate / 3600 for need in needs]
+    if failure_rate and np.logaddexp.reduce(hazards) > math.log(MOST_ATTEMPTS):
+        raise InputError(
+            f"failure_rate is {failure_rate:g}: give fewer deaths an hour or shorter runs, since "
+            f"these take more than {MOST_ATTEMPTS:,} attempts."
+        )

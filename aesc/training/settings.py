@@ -98,7 +98,8 @@ class History:
     Attributes:
         loss: mean loss over the epoch's training batches.
         validation_psnr: mean PSNR of the validation images, in decibels.
-        learning_rate: learning rate at the start of the epoch.
+        learning_rate: learning rate of the epoch's last batch; it changes within an epoch with the
+            decay ``cosine`` only.
         keep_last: whether the weights of the last epoch are kept, and not those of the best.
     """
 

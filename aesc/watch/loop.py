@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from aesc._checks import choice, number, whole
+from aesc._checks import choice, counted, number, whole
 from aesc.data.images import read_bytes
 from aesc.detector import Detector, Drift, Picture, Result
 from aesc.detector.detector import BATCH, READERS
@@ -79,7 +79,8 @@ def watch(
         folder: where images arrive.
         out: folder for ``results.csv`` and ``sorted/``; made when missing. One process uses it.
         settings: how to watch.
-        note: told in a sentence of drift, and of a folder that cannot be listed for a while.
+        note: told in a sentence of drift, of a folder that cannot be listed for a while, and once
+            of an image that cannot be looked at.
 
     Yields:
         The results, without their maps, each after its row has reached the disk.
@@ -89,7 +90,7 @@ def watch(
             detector without a threshold.
     """
     source, target = Path(folder), Path(out)
-    if not source.is_dir():
+    if not os.path.isdir(source):
         raise InputError(f"{folder} is not a folder: give the folder that images arrive in.")
     if target.exists() and target.samefile(source):
         raise InputError(f"{out} is the folder that is watched: choose another for the results.")
@@ -132,6 +133,7 @@ class _Watcher:
         self._settling = Settling(settings.settle)
         self._unread: set[str] = set()  # settled, and could not be read so far
         self._unlisted: set[str] = set()
+        self._passed: set[str] = set()  # told once
         self._drift = Drift.of(detector)
         # After another calibration, p-values are not those of before.
         threshold = f"{detector.threshold:.6g}"
@@ -222,10 +224,18 @@ class _Watcher:
             if path not in self._unlisted:
                 self._note(f"{path} cannot be listed ({reason}): it is tried again until it can.")
         self._unlisted = set(found.unlisted)
+        if new := sorted(found.passed.keys() - self._passed):
+            more = f", like {counted(len(new) - 1, 'other image')}" if len(new) > 1 else ""
+            reason = found.passed[new[0]]
+            self._note(
+                f"{new[0]} cannot be looked at ({reason}){more}: it is passed over until it can."
+            )
+            self._passed.update(new)
         if not found.unlisted:
-            for name in sorted(self._unread - found.files.keys()):
+            gone = self._unread - found.files.keys() - found.passed.keys()
+            for name in sorted(gone):
                 self._note(f"{name} vanished before it could be read: it has no verdict.")
-            self._unread &= found.files.keys()
+            self._unread -= gone
 
     def _tell_drift(self, result: Result) -> None:
         """Say when it begins, every so many images while it lasts, and when it is over."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,11 +19,25 @@ class Look:
 
     Attributes:
         files: by name inside the folder, with ``/`` between folders, the version of each image.
+        passed: by name, why an image was passed over: a link in a circle, no permission.
         unlisted: by path, why a folder could not be listed.
     """
 
     files: dict[str, Version] = field(default_factory=dict)
+    passed: dict[str, str] = field(default_factory=dict)
     unlisted: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, entry: os.DirEntry[str]) -> None:
+        """Add an image, unless it cannot be looked at: one of them must not hide the others."""
+        try:
+            status = entry.stat()
+        except FileNotFoundError:  # it has gone again, or is a broken link
+            return
+        except OSError as error:
+            self.passed[name] = error.strerror or str(error)
+            return
+        if stat.S_ISREG(status.st_mode):
+            self.files[name] = Version(status.st_size, status.st_mtime_ns)
 
 
 def look(folder: Path, recursive: bool = False, without: Path | None = None) -> Look:
@@ -49,15 +62,11 @@ def look(folder: Path, recursive: bool = False, without: Path | None = None) -> 
         prefix, path = pending.pop()
         try:
             for entry in _entries(path):
-                if recursive and entry.is_dir(follow_symlinks=False):
+                if recursive and _is_folder(entry):
                     if without is None or Path(entry.path).resolve() != without:
                         pending.append((f"{prefix}{entry.name}/", entry.path))
                 elif _is_image(os.path.splitext(entry.name)[1]):
-                    with suppress(FileNotFoundError):  # it has gone again, or is a broken link
-                        status = entry.stat()
-                        if stat.S_ISREG(status.st_mode):
-                            version = Version(status.st_size, status.st_mtime_ns)
-                            found.files[prefix + entry.name] = version
+                    found.add(prefix + entry.name, entry)
         except OSError as error:
             found.unlisted[path] = error.strerror or str(error)
     return found
@@ -105,6 +114,13 @@ class Settling:
 def _is_image(suffix: str) -> bool:
     """As `aesc.data.images.is_image_file`, which takes its time for a folder of many files."""
     return is_image_file(Path(f"name{suffix}"))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:  # where a listing does not tell, the system asks for permission
+        return False
 
 
 def _entries(path: str) -> Iterator[os.DirEntry[str]]:

@@ -11,14 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from aesc.detector.report import COLUMNS, row
+from aesc.detector.report import WATCHED, lock_of, row
 from aesc.detector.result import Result
 from aesc.errors import InputError
 from aesc.files import sole_user, unwritable, whole_file
-
-FILE = (*COLUMNS, "bytes", "modified", "sha256")
-"""Columns: those of ``aesc predict``, and what tells this content of the file from another one:
-its size, the time it was last changed (nanoseconds since 1970), and its SHA-256."""
 
 _START = "\ufeff".encode()  # a byte-order mark tells Excel that the names are UTF-8
 
@@ -65,10 +61,10 @@ class ResultTable:
             InputError: another process uses it, another program wrote it, it is damaged, or it
                 cannot be read or written.
         """
-        with sole_user(path.with_name(f".{path.name}.lock")):
+        with sole_user(lock_of(path)):
             if not path.exists():
                 with whole_file(path) as temporary:
-                    temporary.write_bytes(_START + _line(FILE))
+                    temporary.write_bytes(_START + _line(WATCHED))
             try:
                 with path.open("r+b") as file:
                     table = cls(path, file)
@@ -90,14 +86,14 @@ class ResultTable:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise unwritable(self.path, error) from error
-        self._count(dict(zip(FILE, map(str, cells), strict=True)))
+        self._count(dict(zip(WATCHED, map(str, cells), strict=True)))
 
     def _read_back(self) -> None:
         content = self._file.read()
         whole = content[: _whole(content)]
         text = whole.removeprefix(_START).decode("utf-8", "surrogateescape")
         lines = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        if not whole.startswith(_START) or tuple(lines.fieldnames or ()) != FILE:
+        if not whole.startswith(_START) or tuple(lines.fieldnames or ()) != WATCHED:
             raise InputError(f"{self.path} was not written by `aesc watch`: choose another folder.")
         try:
             for cells in lines:
