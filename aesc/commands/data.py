@@ -13,7 +13,13 @@ from aesc.errors import InputError
 def add_parsers(commands: Commands) -> None:
     """Add the parser of this module to those of the command."""
     data = commands.add_parser("data", help="generate the embedded data set, or fetch MVTec AD")
-    data.add_argument("dataset", nargs="?", choices=("embedded", "mvtec"), default="embedded")
+    data.add_argument(
+        "dataset",
+        nargs="?",
+        choices=("embedded", "mvtec"),
+        default="embedded",
+        help="which one (default: embedded)",
+    )
     data.add_argument("--size", type=int, help="embedded: image side in pixels (default: 128)")
     data.add_argument("--seed", type=int, help="embedded: seed (default: 0)")
     data.add_argument(

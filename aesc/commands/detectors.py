@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aesc._targets import check_file
 from aesc.commands.inputs import images, names_in, region
-from aesc.commands.terminal import Commands, local_path, print_note, side_or_size
+from aesc.commands.terminal import DEVICES, Commands, local_path, print_note, side_or_size
 from aesc.files import check_writable
 
 if TYPE_CHECKING:
@@ -30,28 +30,36 @@ def add_parsers(commands: Commands) -> None:
     fit.add_argument(
         "--exclude", type=local_path, help="text file with names of images to leave out"
     )
-    fit.add_argument("--method", default="aesc", help="that `aesc info` lists (default: aesc)")
+    fit.add_argument(
+        "--method", default="aesc", help="a method that `aesc info` lists (default: aesc)"
+    )
     fit.add_argument("--preset", default="quick", help="quick, standard or paper (default: quick)")
     fit.add_argument(
         "--size",
         type=side_or_size,
         help="SIDE or WIDTHxHEIGHT of the input (default: the preset's)",
     )
-    fit.add_argument("--tile", type=int, help="cut large images into tiles of so many pixels")
     fit.add_argument(
-        "--overlap", type=int, help="of neighbouring tiles in pixels (default: a quarter of --tile)"
+        "--tile", type=int, help="cut large images into tiles with sides of this many pixels"
+    )
+    fit.add_argument(
+        "--overlap",
+        type=int,
+        help="overlap of neighbouring tiles in pixels (default: a quarter of --tile)",
     )
     fit.add_argument("--channels", type=int, help="1 grey, 3 colour (default: the method's)")
-    fit.add_argument("--minutes", type=float, help="about how long to train (default: the preset)")
+    fit.add_argument(
+        "--minutes", type=float, help="about how long to train (default: the preset's schedule)"
+    )
     fit.add_argument("--roi", help="where to look: x,y,width,height or a mask file")
-    fit.add_argument("--licence", help="of the images, to be kept in the card")
+    fit.add_argument("--licence", help="licence of the images, to be kept in the card")
     fit.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
     fit.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    _add_common(fit)
+    _add_common(fit, "0.01", "0.05")
     fit.set_defaults(command=_fit)
 
     predict = commands.add_parser("predict", help="score new images with a detector")
-    predict.add_argument("model", type=local_path, help="file that `aesc fit` wrote")
+    predict.add_argument("model", type=local_path, help="file of a detector")
     predict.add_argument("images", nargs="+", help="files, folders, or - for names on stdin")
     predict.add_argument(
         "--out", type=local_path, help="folder for results.csv, report.html, heatmaps/"
@@ -62,31 +70,36 @@ def add_parsers(commands: Commands) -> None:
         help="folders inside folders as well, but for hidden ones and --out",
     )
     predict.add_argument("--json", action="store_true", help="print a line of JSON for each image")
-    predict.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    predict.add_argument("--device", default="auto", help=DEVICES)
     predict.set_defaults(command=_predict)
 
     calibrate = commands.add_parser("calibrate", help="set the threshold anew, without training")
     calibrate.add_argument(
-        "model", type=local_path, help="file that `aesc fit` or `aesc run` wrote"
+        "model", type=local_path, help="file of a detector, or weights of `aesc run`"
     )
     calibrate.add_argument("good", type=local_path, help="folder of good images")
     calibrate.add_argument("--out", type=local_path, required=True, help="file of the new detector")
-    _add_common(calibrate)
+    _add_common(calibrate, "the detector's", "the detector's")
     calibrate.set_defaults(command=_calibrate)
 
     info = commands.add_parser("info", help="methods, versions and devices; or about a detector")
-    info.add_argument("model", nargs="?", type=local_path, help="file that `aesc fit` wrote")
+    info.add_argument("model", nargs="?", type=local_path, help="file of a detector")
     info.set_defaults(command=_info)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_common(parser: argparse.ArgumentParser, rejects: str, review: str) -> None:
+    """Add the shares, with the defaults that they have, and the device."""
     parser.add_argument(
-        "--false-rejects", type=float, help="share of good parts that may be rejected (0.01)"
+        "--false-rejects",
+        type=float,
+        help=f"share of good parts that may be rejected (default: {rejects})",
     )
     parser.add_argument(
-        "--review", type=float, help="share that may be rejected or set aside for a person (0.05)"
+        "--review",
+        type=float,
+        help=f"share that may be rejected or set aside for a person (default: {review})",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    parser.add_argument("--device", default="auto", help=DEVICES)
 
 
 def _fit(options: argparse.Namespace) -> int:

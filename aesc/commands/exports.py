@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def add_parsers(commands: Commands) -> None:
     """Add the parser of this module to those of the command."""
     export = commands.add_parser("export", help="write a detector as an ONNX file, and check it")
-    export.add_argument("model", type=local_path, help="file that `aesc fit` wrote")
+    export.add_argument("model", type=local_path, help="file of a detector")
     export.add_argument("--out", type=local_path, required=True, help="the file, such as part.onnx")
     export.add_argument(
         "--bundle",
@@ -32,7 +32,9 @@ def add_parsers(commands: Commands) -> None:
         help="WIDTHxHEIGHT of all images (default: that of the good ones)",
     )
     export.add_argument(
-        "--images", type=local_path, help="folder of images to check the file on, best good ones"
+        "--images",
+        type=local_path,
+        help="folder of images to check the file on, preferably good ones",
     )
     export.set_defaults(command=_export)
 

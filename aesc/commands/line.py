@@ -7,14 +7,14 @@ import sys
 from collections import Counter
 
 from aesc.commands.detectors import verdict_line
-from aesc.commands.terminal import Commands, local_path, print_note
+from aesc.commands.terminal import DEVICES, Commands, local_path, print_note
 from aesc.errors import InputError
 
 
 def add_parsers(commands: Commands) -> None:
     """Add the parsers of this module to those of the command."""
     watch = commands.add_parser("watch", help="score the images of a folder as they arrive")
-    watch.add_argument("model", type=local_path, help="file that `aesc fit` wrote")
+    watch.add_argument("model", type=local_path, help="file of a detector")
     watch.add_argument("folder", type=local_path, help="folder that images arrive in")
     watch.add_argument(
         "--out", type=local_path, required=True, help="folder for results.csv, sorted/"
@@ -38,14 +38,14 @@ def add_parsers(commands: Commands) -> None:
         default="none",
         help="copy puts a copy of each image into sorted/VERDICT (default: none)",
     )
-    watch.add_argument("--until", type=int, help="stop when results.csv has so many rows")
+    watch.add_argument("--until", type=int, help="stop when results.csv has this many rows")
     watch.add_argument("--recursive", action="store_true", help="folders inside the folder as well")
     watch.add_argument("--json", action="store_true", help="print a line of JSON for each image")
-    watch.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    watch.add_argument("--device", default="auto", help=DEVICES)
     watch.set_defaults(command=_watch)
 
     serve = commands.add_parser("serve", help="answer over HTTP: an image in, a verdict out")
-    serve.add_argument("models", nargs="+", type=local_path, help="files that `aesc fit` wrote")
+    serve.add_argument("models", nargs="+", type=local_path, help="files of detectors")
     serve.add_argument(
         "--host", default="127.0.0.1", help="address (default: 127.0.0.1, this machine alone)"
     )
@@ -54,7 +54,7 @@ def add_parsers(commands: Commands) -> None:
         "--max-megabytes", type=int, default=64, help="largest body of a request (default: 64)"
     )
     serve.add_argument("--queue", type=int, default=32, help="requests that may wait (default: 32)")
-    serve.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    serve.add_argument("--device", default="auto", help=DEVICES)
     serve.set_defaults(command=_serve)
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection
 from typing import Any
 
-from aesc.commands.terminal import PLACE, Commands, local_path, print_error, print_notes
+from aesc.commands.terminal import DEVICES, PLACE, Commands, local_path, print_error, print_notes
 from aesc.errors import InputError
 
 
@@ -22,7 +22,7 @@ def _add_run(commands: Commands) -> None:
     run.add_argument("category", help="name of the category")
     _add_settings(run)
     run.add_argument("--model", help="a method that `aesc info` lists (default: aesc)")
-    run.add_argument("--corruption", help="what the network unlearns (default: the method's own)")
+    run.add_argument("--corruption", help="corruption to learn to undo (default: the method's own)")
     run.add_argument("--seed", type=int, help="seed (default: 0)")
     run.set_defaults(command=_run)
 
@@ -58,11 +58,13 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", help="dataset or category folder (default: embedded)")
     parser.add_argument("--preset", help="a budget that `aesc info` lists (default: quick)")
     parser.add_argument("--size", type=int, help="image side in pixels (default: the preset's)")
-    parser.add_argument("--tile", type=int, help="cut images into squares of so many pixels")
+    parser.add_argument(
+        "--tile", type=int, help="cut images into squares with sides of this many pixels"
+    )
     parser.add_argument("--epochs", type=int, help="training epochs (default: the preset's)")
     parser.add_argument("--channels", type=int, help="1 grey, 3 colour (default: the method's)")
     parser.add_argument("--passes", type=int, help="dropout passes (default: 30)")
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:N, mps (default: auto)")
+    parser.add_argument("--device", help=DEVICES)
     parser.add_argument("--out", default="runs", help=f"{PLACE} (default: runs)")
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """To which `aesc.cli` has each module add its parsers."""
 
+DEVICES = "auto, cpu, cuda, cuda:N, mps (default: auto)"
+"""Where to compute."""
+
 PLACE = "folder or fsspec address"
 """Where runs can go to."""
 
