@@ -1,4 +1,4 @@
-"""The rules of pydantic in words, for `aesc._checks.first_sentence`."""
+"""The rules of pydantic in words, for `aesc._checks.first_problem`."""
 
 from __future__ import annotations
 

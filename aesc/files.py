@@ -22,11 +22,20 @@ import platformdirs
 from aesc.errors import InputError
 
 ABANDONED_ELSEWHERE = 24 * 3600
-"""Seconds after which a temporary file of another machine, whose processes cannot be asked about,
-counts as left behind."""
+"""Seconds after which a temporary file of another machine, whose processes are not known, goes."""
 
-_LONGEST_NAME = 255
-"""Bytes of a file's name on most file systems."""
+_LONGEST_NAME = 160
+"""Bytes of a name that are kept in that of a temporary file; most file systems take 255 in all."""
+
+_REMEDIES = {
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EISDIR: "choose the name of a file",
+    errno.EACCES: "ask for the right to write there or choose another folder",
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space or choose another folder"
+    ),
+}
+"""What helps against an error of the operating system, where that is known."""
 
 _OWNED = re.compile(r"\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-\d+\.tmp(\.\w+)?", re.S)
 
@@ -91,11 +100,8 @@ def temporary_beside(path: Path, suffix: str = "") -> Path:
         >>> temporary_beside(Path("runs", "a.json")).name.startswith(".a.json.")
         True
     """
-    owner = f".{_host()}-{os.getpid()}-{threading.get_ident()}.tmp{suffix}"
-    room = _LONGEST_NAME - len(owner) - 1
-    # Cut between characters: a long name that is legal must not become one that is not.
-    kept = os.fsencode(path.name)[:room].decode(sys.getfilesystemencoding(), "ignore")
-    return path.with_name(f".{kept}{owner}")
+    owner = f"{_host()}-{os.getpid()}-{threading.get_ident()}.tmp{suffix}"
+    return path.with_name(f".{_shortened(path.name)}.{owner}")
 
 
 def remove_abandoned(folder: Path, name: str = "") -> None:
@@ -119,7 +125,7 @@ def remove_abandoned(folder: Path, name: str = "") -> None:
     with suppress(OSError):
         for path in list(folder.iterdir()):
             owned = _OWNED.fullmatch(path.name)
-            if owned and owned["name"].startswith(name) and _is_abandoned(path, owned):
+            if owned and owned["name"].startswith(_shortened(name)) and _is_abandoned(path, owned):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
@@ -164,7 +170,7 @@ def sole_user(path: Path) -> Iterator[None]:
         path: file that stands for what is used, made when missing; it stays.
 
     Raises:
-        InputError: another process holds the lock, or the file cannot be made.
+        InputError: somebody else holds the lock, or the file cannot be made.
 
     Example:
         >>> lock = Path(tempfile.mkdtemp(), ".lock")
@@ -172,7 +178,7 @@ def sole_user(path: Path) -> Iterator[None]:
         ...     pass
         Traceback (most recent call last):
             ...
-        aesc.errors.InputError: /... is in use by another process: stop that one or choose another.
+        aesc.errors.InputError: /... is in use: wait for its user, stop it or choose another.
     """
     try:
         file = path.open("ab")
@@ -184,7 +190,7 @@ def sole_user(path: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
                 raise InputError(
-                    f"{path.parent} is in use by another process: stop that one or choose another."
+                    f"{path.parent} is in use: wait for its user, stop it or choose another."
                 ) from error
         yield
 
@@ -220,37 +226,12 @@ def unwritable(path: Path, error: OSError) -> InputError:
     return InputError(f"Cannot write {path} ({reason}): {remedy}.")
 
 
-_REMEDIES = {
-    errno.ENOSPC: "free some space or choose another folder",
-    errno.EDQUOT: "free some space or choose another folder",
-    errno.EFBIG: "free some space or choose another folder",
-    errno.ENAMETOOLONG: "choose a shorter name",
-    errno.EISDIR: "choose the name of a file",
-    errno.EACCES: "ask for the right to write there or choose another folder",
-    errno.EPERM: "ask for the right to write there or choose another folder",
-}
-"""What helps against an error of the operating system, where that is known."""
-
-
-def own_path(text: str | os.PathLike[str]) -> Path:
-    """A path as somebody types it, with ``~`` for a home folder unless a file is called that.
-
-    Raises:
-        InputError: there is no such home folder, or the path holds a null character.
-
-    Example:
-        >>> own_path("~/parts") == Path.home() / "parts"
-        True
-    """
-    if "\0" in os.fspath(text):
-        raise InputError(f"{text!r} holds a null character: give one path without it.")
-    path = Path(text)
-    try:
-        return path if os.path.lexists(path) else path.expanduser()
-    except RuntimeError as error:
-        raise InputError(
-            f"{path} begins with a home folder that is not there: give the whole path."
-        ) from error
+def _shortened(name: str) -> str:
+    """A name as it stands in that of a temporary file: a legal one must not become too long."""
+    if len(os.fsencode(name)) <= _LONGEST_NAME:
+        return name
+    # Cut between characters, since half of one is no name on every file system.
+    return os.fsencode(name)[:_LONGEST_NAME].decode(sys.getfilesystemencoding(), "ignore")
 
 
 def _lock(descriptor: int) -> None:

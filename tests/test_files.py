@@ -19,12 +19,12 @@ from aesc import files
 from aesc.errors import InputError
 from aesc.files import (
     check_writable,
-    own_path,
     remove_abandoned,
     temporary_beside,
     unwritable,
     whole_file,
 )
+from aesc.paths import own_path
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX permissions and signals")
 
@@ -118,6 +118,14 @@ def test_a_name_as_long_as_the_system_allows_is_written(tmp_path, name):
     with whole_file(tmp_path / name) as temporary:
         temporary.write_text("whole")
     assert names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", ["a" * 230, "я" * 120, "a"])
+@posix
+def test_what_a_killed_process_left_goes_whatever_its_name(tmp_path, name):
+    left = orphan(tmp_path / name)
+    remove_abandoned(tmp_path, name)
+    assert not left.exists()
 
 
 def test_own_path_takes_a_file_of_that_name_before_a_home_folder(tmp_path, monkeypatch):

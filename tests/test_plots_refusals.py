@@ -7,6 +7,7 @@ from collections.abc import Callable
 import matplotlib
 import numpy as np
 import pytest
+import torch
 from figure_checks import fits_its_page
 from matplotlib import cbook
 from matplotlib import pyplot as plt
@@ -126,6 +127,12 @@ def test_steps_that_read_as_no_change_are_no_long_bars() -> None:
     figure = plots.waterfall(["a", "b"], {"AUROC": [0.9, 0.9 + 1e-6]}, "mean")
     (bar,) = figure.axes[0].patches
     assert abs(bar.get_width()) < 0.01 * np.ptp(figure.axes[0].get_xlim())
+
+
+@pytest.mark.parametrize("one", [1.0, np.array(1.0), np.float32(1), torch.tensor(1.0)])
+def test_the_top_of_a_scale_may_be_what_the_maximum_of_a_map_is(one: object) -> None:
+    figure = plots.overlay(GREY[0], MASK[0], one)  # type: ignore[arg-type]
+    assert figure.axes
 
 
 def test_a_strip_one_pixel_high_can_be_saved() -> None:

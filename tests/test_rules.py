@@ -89,7 +89,7 @@ def test_every_refusal_is_one_sentence_in_the_words_of_the_package():
         ({}, "category is missing: give it."),
         ({"category": ""}, "category is '': give text of 1 or more characters."),
         ({"category": 7}, "category is 7: give text."),
-        ({"category": "w", "siz": 64}, "siz is not known: leave it out."),
+        ({"category": "w", "sides": 64}, "sides is not known: leave it out."),
         ({"category": "w", "data": Path("d")}, f"data is {Path('d')!r}: give text."),
         ({"category": "\ud800"}, "category is '\\ud800': give text in UTF-8."),
     ],

@@ -77,7 +77,7 @@ def test_what_is_damaged_or_missing_is_run_again_and_only_that(
     ]
     record[0].write_bytes(record[0].read_bytes()[:500])
     record[1].write_bytes(b"\xff\xfe")
-    record[2].write_text("{}")
+    record[2].write_text("")
     notes[3].unlink()
     record[4].unlink()
     whole = record[5].read_bytes(), notes[5].read_bytes()

@@ -85,6 +85,15 @@ def test_empty_store_holds_no_records(place, tmp_path):
     one_sentence(str(caught.value), "runs", "aesc sweep")
 
 
+def test_what_a_storage_gives_instead_of_a_record_is_told(tmp_path, monkeypatch):
+    """Older versions of fsspec hand an error back as if it were the content."""
+    (tmp_path / "run.json").write_text("{}")
+    store = Store(str(tmp_path))
+    monkeypatch.setattr(store.files, "cat_ranges", lambda *_, **__: [PermissionError("denied")])
+    with pytest.raises(InputError, match="Cannot read"):
+        store.records()
+
+
 def test_workplace_removes_the_half_files_of_its_run_that_nobody_writes(tmp_path):
     """Another sweep of the same run may be writing into the same folder."""
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=-1)

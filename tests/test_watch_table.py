@@ -72,7 +72,7 @@ def test_two_processes_do_not_write_one_table(tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
         )
-    assert f"{tmp_path} is in use by another process" in done.stderr
+    assert f"{tmp_path} is in use: wait for its user" in done.stderr
     assert len(read(path)) == 5
     write(path, ["later.png"])  # the lock is free again
 

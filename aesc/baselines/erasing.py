@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from aesc._checks import image_batch
-from aesc.data.grey import LUMA
+from aesc._grey import LUMA
 from aesc.errors import InputError
 from aesc.noise import Corruption
 

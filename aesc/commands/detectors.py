@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aesc._targets import check_file
 from aesc.commands.inputs import images, names_in, region
 from aesc.commands.terminal import DEVICES, Commands, local_path, print_note, side_or_size
 from aesc.files import check_writable
+from aesc.paths import check_file
 
 if TYPE_CHECKING:
     from aesc.detector import Detector, FitSettings, Result, Survey
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 def add_parsers(commands: Commands) -> None:
     """Add the parsers of this module to those of the command."""
+    _add_fit(commands)
+    _add_predict(commands)
+    _add_calibrate(commands)
+    info = commands.add_parser("info", help="methods, versions and devices; or about a detector")
+    info.add_argument("model", nargs="?", type=local_path, help="file of a detector")
+    info.set_defaults(command=_info)
+
+
+def _add_fit(commands: Commands) -> None:
     fit = commands.add_parser("fit", help="make a detector of good images")
     fit.add_argument("good", type=local_path, help="folder of good images, or of a category")
     fit.add_argument("--out", type=local_path, required=True, help="file of the detector")
@@ -58,6 +67,8 @@ def add_parsers(commands: Commands) -> None:
     _add_common(fit, "0.01", "0.05")
     fit.set_defaults(command=_fit)
 
+
+def _add_predict(commands: Commands) -> None:
     predict = commands.add_parser("predict", help="score new images with a detector")
     predict.add_argument("model", type=local_path, help="file of a detector")
     predict.add_argument("images", nargs="+", help="files, folders, or - for names on stdin")
@@ -73,6 +84,8 @@ def add_parsers(commands: Commands) -> None:
     predict.add_argument("--device", default="auto", help=DEVICES)
     predict.set_defaults(command=_predict)
 
+
+def _add_calibrate(commands: Commands) -> None:
     calibrate = commands.add_parser("calibrate", help="set the threshold anew, without training")
     calibrate.add_argument(
         "model", type=local_path, help="file of a detector, or weights of `aesc run`"
@@ -81,10 +94,6 @@ def add_parsers(commands: Commands) -> None:
     calibrate.add_argument("--out", type=local_path, required=True, help="file of the new detector")
     _add_common(calibrate, "the detector's", "the detector's")
     calibrate.set_defaults(command=_calibrate)
-
-    info = commands.add_parser("info", help="methods, versions and devices; or about a detector")
-    info.add_argument("model", nargs="?", type=local_path, help="file of a detector")
-    info.set_defaults(command=_info)
 
 
 def _add_common(parser: argparse.ArgumentParser, rejects: str, review: str) -> None:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aesc._targets import check_file, check_new_folder
 from aesc.commands.terminal import Commands, local_path, print_error, print_note, width_and_height
+from aesc.paths import check_file, check_new_folder
 
 if TYPE_CHECKING:
     from aesc.detector import Detector

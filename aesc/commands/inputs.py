@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aesc._checks import quoted
 from aesc.errors import InputError
-from aesc.files import own_path
+from aesc.paths import own_path
 
 if TYPE_CHECKING:
     from aesc.detector import RegionOfInterest
@@ -82,7 +81,7 @@ def region(text: str, size: tuple[int, int]) -> RegionOfInterest:
     path = own_path(text)
     if text.count(",") == 3 and not os.path.lexists(path):
         raise InputError(
-            f"--roi is {quoted(text)}: give x,y,width,height in whole numbers, or a mask file."
+            f"--roi is {text!r}: give x,y,width,height in whole numbers, or a mask file."
         )
     return RegionOfInterest.of_mask(path)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from aesc.errors import InputError
-from aesc.files import own_path
+from aesc.paths import own_path
 
 if TYPE_CHECKING:
     from aesc.records import Record

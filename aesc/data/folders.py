@@ -22,7 +22,7 @@ from aesc.data.listing import (
 )
 from aesc.data.oddities import check_names, passed_over, says_good
 from aesc.errors import InputError
-from aesc.files import own_path
+from aesc.paths import own_path
 
 _SORT = "sort them into train/good, test/good and test/<defect type>"
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from aesc._checks import channels as check_channels
 from aesc._checks import number, whole
-from aesc.data.grey import as_grey
+from aesc._grey import as_grey
 from aesc.errors import InputError
 
 MAX_PIXELS = 2**28

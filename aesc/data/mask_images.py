@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import maximum_filter, minimum_filter
 
 from aesc._checks import whole
 from aesc.data.images import PALETTE, Size, decode, read_bytes, shape_in_words, value_range
@@ -76,6 +75,8 @@ def has_faint_areas(mask: Image.Image, path: str | Path) -> bool:
     faint = (values > 0) & (values <= cut)
     if not faint.any():
         return False  # the usual mask, without the time that the filters take
+    from scipy.ndimage import maximum_filter, minimum_filter
+
     faint &= maximum_filter(values, 3) == minimum_filter(values, 3)
     return int(faint.sum()) > MANY_FAINT * int((values > cut).sum())
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from aesc.data.images import is_image_file
-from aesc.data.listing import GOOD, CategoryFiles, is_folder, listed, shown
+from aesc.data.listing import GOOD, CategoryFiles, listed, shown
 from aesc.errors import InputError
 
 _GOOD_WORDS = {"good", "ok", "okay", "normal", "gut", "pass", "passed", "fine", "clean", "intact"}
@@ -140,8 +140,16 @@ def _walk(root: Path) -> Iterator[tuple[Path, str]]:
         for entry in found:
             if entry.name.startswith("."):
                 continue
-            if not is_folder(path := Path(entry.path)):
+            if not _is_folder(entry):
                 yield folder, entry.name
-            elif (real := os.path.realpath(path)) not in seen:
+            elif (real := os.path.realpath(entry.path)) not in seen:
                 seen.add(real)
-                waiting.append(path)
+                waiting.append(Path(entry.path))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """As `is_folder`, of what a listing has told already."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

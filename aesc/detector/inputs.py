@@ -13,7 +13,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from aesc._checks import channels, number, whole
-from aesc.data.grey import as_grey
+from aesc._grey import as_grey
 from aesc.data.images import Size, image_array
 from aesc.data.mask_images import nearest, resized_mask
 from aesc.detector.region import RegionOfInterest

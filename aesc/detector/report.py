@@ -51,7 +51,8 @@ def write_results(
 
     The table is there under its name when the last image is scored, and not before. A heat map has
     the path that its image has inside the folder common to all images. An image that has gone since
-    it was scored has its row, and no picture.
+    it was scored has its row, and no picture. The folder is in use until the last result was taken,
+    or the iterator was closed.
 
     Args:
         detector: calibrated.

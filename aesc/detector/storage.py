@@ -15,7 +15,6 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from aesc._checks import first_problem, one_line
-from aesc._targets import check_file
 from aesc.detector.calibration import Calibration
 from aesc.detector.detector import Detector
 from aesc.detector.familiar import Familiar
@@ -24,6 +23,7 @@ from aesc.detector.region import RegionOfInterest
 from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment import METHODS
+from aesc.paths import check_file
 from aesc.tiling import Tiling
 from aesc.training import save_tensors
 
@@ -194,9 +194,9 @@ def _reading(path: Path, content: _Content, tensors: dict[str, Tensor]) -> Prepr
     try:
         return Preprocessing(size, content.channels, content.white_level, roi, tiling)
     except InputError as error:
+        cause = one_line(error).partition(": ")[0]  # its remedy is for who makes a detector
         raise InputError(
-            f"{path} cannot tell good images from others ({one_line(error)}): make it anew with "
-            "`aesc fit`."
+            f"{path} holds settings that cannot be used ({cause}): make it anew with `aesc fit`."
         ) from error
 
 

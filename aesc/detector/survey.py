@@ -16,7 +16,7 @@ from aesc.data.layout import layout_of
 from aesc.data.listing import images_in, is_folder, listed
 from aesc.detector.familiar import check_like
 from aesc.errors import InputError
-from aesc.files import own_path
+from aesc.paths import own_path
 
 LEAST = 10
 """Fewest good images that a detector is made of."""

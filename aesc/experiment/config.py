@@ -23,7 +23,7 @@ from aesc.data import category_name, content_fingerprint, quick_fingerprint, res
 from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment.methods import METHODS
-from aesc.files import own_path
+from aesc.paths import own_path
 from aesc.records import EMBEDDED, Record
 from aesc.scoring import PASSES
 from aesc.synthetic import SIZE as EMBEDDED_SIZE

@@ -8,13 +8,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from aesc._targets import check_new_folder
 from aesc.detector import Detector
 from aesc.errors import ExportError, InputError
 from aesc.export import predict
 from aesc.export.exporting import Checked, export, facts
 from aesc.export.reading import Input, Size
 from aesc.files import check_writable, scratch_folder, unwritable
+from aesc.paths import check_new_folder
 
 REQUIREMENTS = ("numpy>=1.26", "pillow>=10", "onnxruntime>=1.17")
 """All that a bundle needs beside Python."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import onnx
 
-from aesc._targets import check_file
 from aesc.detector import Detector
 from aesc.errors import ExportError, InputError
 from aesc.export.graph import Graph
@@ -21,6 +20,7 @@ from aesc.export.predict import TOLERANCE, Model
 from aesc.export.reading import Input, Size, add_reading
 from aesc.export.tiles import add_scored
 from aesc.files import whole_file
+from aesc.paths import check_file
 
 FORMAT, SCHEMA = "aesc-onnx", "1"
 """What an exported file says of itself, and the version of that."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from aesc.data.grey import LUMA
+from aesc._grey import LUMA
 from aesc.data.images import Size
 from aesc.detector import Detector, Picture
 from aesc.errors import InputError

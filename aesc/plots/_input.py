@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import as_array
+from aesc._checks import as_array, number
 from aesc.errors import InputError
 
 # Resizing may overshoot by a rounding error; anything more is a mistake of scale.
@@ -67,6 +67,16 @@ def numbers(values: ArrayLike, name: str, gaps: bool = False) -> NDArray[np.floa
         found, remedy = ("infinite", ", or NaN for a gap") if gaps else ("NaN or infinite", "")
         raise InputError(f"{name} holds {found} values: give finite numbers{remedy}.")
     return array
+
+
+def scalar(name: str, value: Any, *limits: float, above: bool = False) -> float:
+    """Read a number as `aesc._checks.number` does, or what an array without axes holds.
+
+    Raises:
+        InputError: no finite number, or one outside the limits.
+    """
+    held = as_array(value, name).item() if getattr(value, "ndim", None) == 0 else value
+    return number(name, held, *limits, above=above)
 
 
 def bin_edges(values: NDArray[np.floating], bins: int) -> list[float]:

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterSciNotation, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import counted, number
+from aesc._checks import counted
 from aesc.errors import InputError
-from aesc.plots._input import numbers
+from aesc.plots._input import numbers, scalar
 from aesc.plots._style import (
     FAINT,
     SMALL,
@@ -101,7 +101,7 @@ def heat_table(
             ones.
     """
     table = numbers(values, "values", gaps=True)
-    number("center", center)
+    center = scalar("center", center)
     if table.shape != (len(rows), len(columns)):
         raise InputError(
             f"values is of shape {table.shape}: give a number for each cell of "

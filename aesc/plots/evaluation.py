@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import counted, number, scores_and_labels
+from aesc._checks import counted, scores_and_labels
 from aesc.errors import InputError
 from aesc.metrics import PRO_LIMIT, aupro, auroc, pro_curve, roc_curve
-from aesc.plots._input import bin_edges
+from aesc.plots._input import bin_edges, scalar
 from aesc.plots._style import (
     BLACK,
     BLUE,
@@ -101,9 +101,10 @@ def histograms(scores: Scored, threshold: float | Mapping[str, float] | None = N
     _not_empty(scores, "scores")
     checked = {name: scores_and_labels(*pair) for name, pair in scores.items()}
     marks = threshold if isinstance(threshold, Mapping) else dict.fromkeys(checked, threshold)
-    for name, mark in marks.items():
-        if mark is not None:
-            number(f"threshold of {name}", mark)
+    marks = {
+        name: None if mark is None else scalar(f"threshold of {name}", mark)
+        for name, mark in marks.items()
+    }
     columns = min(len(checked), 2)
     rows = -(-len(checked) // columns)
     with style():
@@ -236,7 +237,7 @@ def _shown(area: float) -> str:
 def _area(value: float | None, kind: str) -> float:
     if value is None or value != value:  # NaN differs from itself
         return math.nan
-    return number(f"the AUROC of {kind}", value, 0, 1)
+    return scalar(f"the AUROC of {kind}", value, 0, 1)
 
 
 def _map_kinds(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
-from aesc._checks import as_array, counted, number, whole
+from aesc._checks import as_array, counted, whole
 from aesc.errors import InputError
-from aesc.plots._input import check_titles, image_batch, map_batch
+from aesc.plots._input import check_titles, image_batch, map_batch, scalar
 from aesc.plots._style import (
     MAP_COLOURS,
     SKY,
@@ -189,7 +189,7 @@ def overlay(image: ArrayLike, anomaly_map: ArrayLike, vmax: float) -> Figure:
     picture = image_batch(as_array(image, "image")[None], "image (as a batch of one)")
     batch = as_array(anomaly_map, "anomaly_map")[None]
     values = map_batch(batch, "anomaly_map (as a batch of one)", picture.shape[:3])[0]
-    number("vmax", vmax, 0, above=True)
+    vmax = scalar("vmax", vmax, 0, above=True)
     with style():
         size = _grid_size(picture, 1, 1, 4.0)
         figure, grid = new_figure(1, 1, (size[0] + 1.0, size[1]), "compressed")

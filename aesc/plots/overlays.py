@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from aesc._checks import counted, number
+from aesc._checks import counted
 from aesc.errors import InputError
-from aesc.plots._input import check_titles, image_batch, map_batch
+from aesc.plots._input import check_titles, image_batch, map_batch, scalar
 from aesc.plots._style import SMALL, WIDTH, finish, new_figure, plain, style, wrapped
 from aesc.plots.images import _colour_bar, _grid_size, _outline, _show, _show_map
 
@@ -47,8 +47,7 @@ def overlays(
     shape = pictures.shape[:3]
     if not maps:
         raise InputError("There are no anomaly maps to draw: give at least one.")
-    for name in maps:
-        number(f"vmax of {name}", vmax.get(name), 0, above=True)
+    vmax = {name: scalar(f"vmax of {name}", vmax.get(name), 0, above=True) for name in maps}
     stacks = {name: map_batch(stack, name, shape) for name, stack in maps.items()}
     outlines = map_batch(masks, "masks", shape) != 0
     names = check_titles(titles, len(pictures))

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aesc._checks import counted, number, quoted
+from aesc._checks import counted, quoted
 from aesc.errors import InputError
-from aesc.plots._input import numbers
+from aesc.plots._input import numbers, scalar
 from aesc.plots._style import (
     BLUE,
     SMALL,
@@ -46,8 +46,9 @@ def ranked_cells(
         if not row:
             raise InputError(f"row {quoted(name)} is empty: give it at least one number.")
         for each, value in row.items():
-            number(f"{each} of {name}", value)
-    number("high", high, number("low", low), above=True)
+            scalar(f"{each} of {name}", value)
+    low = scalar("low", low)
+    high = scalar("high", high, low, above=True)
     columns = max(map(len, rows.values()))
     table = np.full((len(rows), columns), np.nan)
     middle, reach = (low + high) / 2, (high - low) / 2

@@ -174,7 +174,10 @@ class Store:
             found = [path for path in self.files.find(self.root) if path.endswith(".json")]
             visible = [path for path in found if not self._hidden(path)]
             # Not `cat`, which takes [ ] * ? in the name of a file for a pattern.
-            contents = self.files.cat_ranges(visible, None, None, on_error="raise")
+            contents = self.files.cat_ranges(visible, None, None)
+            for content in contents:
+                if isinstance(content, Exception):
+                    raise content
         texts = dict(zip(visible, contents, strict=True))
         records = {
             path: Record.parse(texts[path], path)

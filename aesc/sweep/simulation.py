@@ -12,7 +12,7 @@ import numpy as np
 from aesc._checks import number, whole
 from aesc.errors import InputError
 
-MOST_ATTEMPTS = 10_000_000
+MOST_ATTEMPTS = 1_000_000
 """Attempts that a simulation is expected to take at most, which is some seconds of computing."""
 
 

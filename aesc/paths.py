@@ -1,4 +1,4 @@
-"""Where results shall go, checked before the work that makes them."""
+"""Paths as somebody gives them, checked before the work that is done with them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,27 @@ from pathlib import Path
 
 from aesc.errors import InputError
 from aesc.files import unwritable
+
+
+def own_path(text: str | os.PathLike[str]) -> Path:
+    """A path as somebody types it, with ``~`` for a home folder unless a file is called that.
+
+    Raises:
+        InputError: there is no such home folder, or the path holds a null character.
+
+    Example:
+        >>> own_path("~/parts") == Path.home() / "parts"
+        True
+    """
+    if "\0" in os.fspath(text):
+        raise InputError(f"{text!r} holds a null character: give one path without it.")
+    path = Path(text)
+    try:
+        return path if os.path.lexists(path) else path.expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} begins with a home folder that is not there: give the whole path."
+        ) from error
 
 
 def check_file(path: Path) -> None:
