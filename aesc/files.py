@@ -31,9 +31,9 @@ _REMEDIES = {
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EISDIR: "choose the name of a file",
     errno.EACCES: "ask for the right to write there or choose another folder",
-    **dict.fromkeys(
-        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space or choose another folder"
-    ),
+    errno.ENOSPC: "free some space or choose another folder",
+    errno.EDQUOT: "free some space or choose another folder",
+    errno.EFBIG: "free some space or choose another folder",
 }
 """What helps against an error of the operating system, where that is known."""
 

@@ -10,7 +10,7 @@ from aesc.errors import InputError
 from aesc.files import unwritable
 
 
-def own_path(text: str | os.PathLike[str]) -> Path:
+def own_path(text: str | Path) -> Path:
     """A path as somebody types it, with ``~`` for a home folder unless a file is called that.
 
     Raises:
@@ -20,7 +20,7 @@ def own_path(text: str | os.PathLike[str]) -> Path:
         >>> own_path("~/parts") == Path.home() / "parts"
         True
     """
-    if "\0" in os.fspath(text):
+    if "\0" in str(text):
         raise InputError(f"{text!r} holds a null character: give one path without it.")
     path = Path(text)
     try:
@@ -29,6 +29,11 @@ def own_path(text: str | os.PathLike[str]) -> Path:
         raise InputError(
             f"{path} begins with a home folder that is not there: give the whole path."
         ) from error
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; no also where nobody may look, or a link leads to itself."""
+    return os.path.isdir(path)
 
 
 def check_file(path: Path) -> None:
@@ -43,7 +48,7 @@ def check_file(path: Path) -> None:
             ...
         aesc.errors.InputError: . is a folder: give the name of a file.
     """
-    if os.path.isdir(path):
+    if is_folder(path):
         raise InputError(f"{path} is a folder: give the name of a file.")
     _check_name(path)
 

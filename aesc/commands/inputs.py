@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aesc.errors import InputError
-from aesc.paths import own_path
+from aesc.paths import is_folder, own_path
 
 if TYPE_CHECKING:
     from aesc.detector import RegionOfInterest
@@ -33,7 +33,7 @@ def images(names: Sequence[str], recursive: bool = False, out: Path | None = Non
     found: list[Path] = []
     for name in filter(None, _on_stdin() if names == ["-"] else names):
         path = own_path(name)
-        if not os.path.isdir(path):
+        if not is_folder(path):
             found.append(path)
         elif inside := _inside(path, recursive, out):
             found += inside

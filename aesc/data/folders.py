@@ -16,13 +16,12 @@ from aesc.data.listing import (
     entries,
     folders,
     images_in,
-    is_folder,
     listed,
     shown,
 )
 from aesc.data.oddities import check_names, passed_over, says_good
 from aesc.errors import InputError
-from aesc.paths import own_path
+from aesc.paths import is_folder, own_path
 
 _SORT = "sort them into train/good, test/good and test/<defect type>"
 

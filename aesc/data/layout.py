@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from aesc.data.listing import GOOD, CategoryFiles, SourceFile, folders, images_in, is_folder
+from aesc.data.listing import GOOD, CategoryFiles, SourceFile, folders, images_in
 from aesc.data.masks import MaskFiles, mask_notes
+from aesc.paths import is_folder
 
 
 class Layout(Protocol):

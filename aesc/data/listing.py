@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aesc.data.images import is_image_file
 from aesc.errors import InputError
+from aesc.paths import is_folder
 
 GOOD = "good"
 """Name of the folder, and the defect type, of images without a defect."""
@@ -89,9 +90,17 @@ def images_in(folder: Path) -> list[Path]:
     return [entry for entry in entries(folder) if is_image_file(entry) and _is_file(entry)]
 
 
-def is_folder(path: Path) -> bool:
-    """Whether there is such a folder; no also where nobody may look, or a link leads to itself."""
-    return os.path.isdir(path)
+def is_listed_folder(entry: os.DirEntry[str], follow_symlinks: bool = True) -> bool:
+    """As `aesc.paths.is_folder`, of what a listing may have told already.
+
+    Args:
+        entry: what the listing has told.
+        follow_symlinks: count a link to a folder as one.
+    """
+    try:
+        return entry.is_dir(follow_symlinks=follow_symlinks)
+    except OSError:  # where a listing does not tell, the system asks for permission
+        return False
 
 
 def shown(name: object) -> str:

@@ -1,5 +1,8 @@
 """Mask files to arrays of booleans, resized without a grey in between."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +46,53 @@ def read_mask(
     mask = decode(read_bytes(path), path)
     if image_path is not None:
         check_same_size(mask, path, decode(read_bytes(image_path), image_path), image_path)
-    return mask_array(mask, path, (size, size))
+    return resized_mask(DecodedMask.of(mask, path).defect, (size, size))
 
 
-def mask_array(mask: Image.Image, path: str | Path, size: Size) -> NDArray[np.bool_]:
-    """Resize a decoded mask to any width and height, ``height x width``, as `read_mask` does.
+@dataclass(frozen=True, eq=False)
+class DecodedMask:
+    """A mask as its file has it, and what of it marks a defect.
 
-    Raises:
-        InputError: values outside 0 to 65535.
+    Attributes:
+        brightness: H x W, the largest of the channels.
+        cut: what is brighter marks a defect.
     """
-    return resized_mask(_brightness(mask) > _cut(mask, path), size)
+
+    brightness: NDArray[Any]
+    cut: float
+
+    @classmethod
+    def of(cls, mask: Image.Image, path: str | Path) -> DecodedMask:
+        """Decide what marks a defect, as `read_mask` describes it.
+
+        Raises:
+            InputError: values outside 0 to 65535.
+        """
+        values = np.atleast_3d(np.asarray(mask))
+        largest = value_range(mask, path)[1]
+        coloured = mask.info.get(PALETTE) and (values != values[:, :, :1]).any()
+        grey = 127.5 if largest <= 255 else largest / 2
+        return cls(values.max(axis=2), 0 if largest < SMALL_LABELS or coloured else grey)
+
+    @property
+    def defect(self) -> NDArray[np.bool_]:
+        """True on the defect, H x W."""
+        return self.brightness > self.cut
+
+    def has_faint_areas(self) -> bool:
+        """Whether much of the mask is too dark to mark a defect and is no soft edge.
+
+        The values of a soft edge climb from pixel to pixel, while those of a label are the same all
+        over an area.
+        """
+        values = self.brightness
+        faint = (values > 0) & ~self.defect
+        if not faint.any():
+            return False  # the usual mask, without the time that the filters take
+        from scipy.ndimage import maximum_filter, minimum_filter
+
+        faint &= maximum_filter(values, 3) == minimum_filter(values, 3)
+        return int(faint.sum()) > MANY_FAINT * int(self.defect.sum())
 
 
 def resized_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
@@ -60,25 +100,6 @@ def resized_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
     width, height = size
     rows, columns = nearest(mask.shape[0], height), nearest(mask.shape[1], width)
     return mask[rows[:, None], columns]
-
-
-def has_faint_areas(mask: Image.Image, path: str | Path) -> bool:
-    """Whether much of a decoded mask is too dark to mark a defect and is no soft edge.
-
-    The values of a soft edge climb from pixel to pixel, while those of a label are the same all
-    over an area.
-
-    Raises:
-        InputError: values outside 0 to 65535.
-    """
-    values, cut = _brightness(mask), _cut(mask, path)
-    faint = (values > 0) & (values <= cut)
-    if not faint.any():
-        return False  # the usual mask, without the time that the filters take
-    from scipy.ndimage import maximum_filter, minimum_filter
-
-    faint &= maximum_filter(values, 3) == minimum_filter(values, 3)
-    return int(faint.sum()) > MANY_FAINT * int((values > cut).sum())
 
 
 def check_same_size(
@@ -94,23 +115,6 @@ def check_same_size(
             f"The mask {mask_path} is {shape_in_words(mask)} pixels but its image {image_path} is "
             f"{shape_in_words(image)}: save the mask at the size of its image."
         )
-
-
-def _brightness(mask: Image.Image) -> NDArray[Any]:
-    return np.asarray(np.atleast_3d(np.asarray(mask)).max(axis=2))
-
-
-def _cut(mask: Image.Image, path: str | Path) -> float:
-    """The brightness above which a pixel marks a defect, as `read_mask` decides it."""
-    largest = value_range(mask, path)[1]
-    if largest < SMALL_LABELS or (mask.info.get(PALETTE) and _is_coloured(mask)):
-        return 0
-    return 127.5 if largest <= 255 else largest / 2
-
-
-def _is_coloured(mask: Image.Image) -> bool:
-    values = np.atleast_3d(np.asarray(mask))
-    return bool((values != values[:, :, :1]).any())
 
 
 def nearest(length: int, size: int) -> NDArray[np.int64]:

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from aesc.data.listing import GOOD, SourceFile, folders, images_in, is_folder, listed
+from aesc.data.listing import GOOD, SourceFile, folders, images_in, listed
+from aesc.paths import is_folder
 
 
 class MaskFiles:

@@ -13,9 +13,10 @@ from aesc._checks import quoted
 from aesc.data.archive import extract, write_errors
 from aesc.data.folders import absolute
 from aesc.data.layout import MVTecLayout
-from aesc.data.listing import folders, is_folder
+from aesc.data.listing import folders
 from aesc.data.transfer import check_digest, download
 from aesc.errors import InputError
+from aesc.paths import is_folder
 
 MVTEC_CATEGORIES = (
     *("bottle", "cable", "capsule", "carpet", "grid", "hazelnut", "leather", "metal_nut"),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from aesc.data.images import is_image_file
-from aesc.data.listing import GOOD, CategoryFiles, listed, shown
+from aesc.data.listing import GOOD, CategoryFiles, is_listed_folder, listed, shown
 from aesc.errors import InputError
 
 _GOOD_WORDS = {"good", "ok", "okay", "normal", "gut", "pass", "passed", "fine", "clean", "intact"}
@@ -116,7 +116,7 @@ def faint_notes(root: Path, masks: Iterable[Path]) -> tuple[str, ...]:
 
     Args:
         root: the category folder.
-        masks: those that `aesc.data.mask_images.has_faint_areas` finds.
+        masks: those that `aesc.data.mask_images.DecodedMask.has_faint_areas` finds.
 
     Example:
         >>> faint_notes(Path("nut"), [Path("nut/ground_truth/dent/000_mask.png")])
@@ -140,16 +140,8 @@ def _walk(root: Path) -> Iterator[tuple[Path, str]]:
         for entry in found:
             if entry.name.startswith("."):
                 continue
-            if not _is_folder(entry):
+            if not is_listed_folder(entry):
                 yield folder, entry.name
             elif (real := os.path.realpath(entry.path)) not in seen:
                 seen.add(real)
                 waiting.append(Path(entry.path))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """As `is_folder`, of what a listing has told already."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False

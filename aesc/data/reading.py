@@ -19,7 +19,7 @@ from aesc.data.fingerprint import fingerprint_of
 from aesc.data.folders import absolute
 from aesc.data.images import FRAMES, decode, image_array, largest_value, read_bytes
 from aesc.data.listing import CategoryFiles, SourceFile
-from aesc.data.mask_images import check_same_size, has_faint_areas, mask_array
+from aesc.data.mask_images import DecodedMask, check_same_size, resized_mask
 from aesc.data.oddities import faint_notes, page_notes, same_files
 from aesc.errors import InputError
 from aesc.machine import usable_cores
@@ -249,7 +249,8 @@ def _read(job: _Job, white_level: float) -> tuple[dict[Path, bytes], _Facts]:
         digests[mask_path] = hashlib.sha256(data).digest()
         mask = decode(data, mask_path)
         check_same_size(mask, mask_path, image, path)
-        job.mask[0] |= mask_array(mask, mask_path, (side, side))
-        if has_faint_areas(mask, mask_path):
+        decoded = DecodedMask.of(mask, mask_path)
+        job.mask[0] |= resized_mask(decoded.defect, (side, side))
+        if decoded.has_faint_areas():
             facts.faint_masks.append(mask_path)
     return digests, facts

@@ -61,7 +61,7 @@ def opened(source: Source, name: str) -> Opened:
     if isinstance(source, (str, Path, bytes)):
         data = source if isinstance(source, bytes) else read_bytes(source)
         image = decode(data, name)
-        return Opened((image,), image.mode, hashlib.sha256(data).hexdigest())
+        return Opened((image,), image.mode, _digest(data))
     if isinstance(source, PIL.Image.Image):
         image = _loaded(source, name)
         return Opened((image,), image.mode, _digest(image.tobytes()))
@@ -117,5 +117,5 @@ def _array(source: NDArray[Any] | Tensor, name: str) -> NDArray[Any]:
     return np.ascontiguousarray(array)
 
 
-def _digest(pixels: bytes) -> str:
-    return hashlib.sha256(pixels).hexdigest()
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

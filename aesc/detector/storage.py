@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +22,7 @@ from aesc.detector.region import RegionOfInterest
 from aesc.device import resolve_device
 from aesc.errors import InputError
 from aesc.experiment import METHODS
-from aesc.paths import check_file
+from aesc.paths import check_file, is_folder
 from aesc.tiling import Tiling
 from aesc.training import save_tensors
 
@@ -130,7 +129,7 @@ def load(path: str | Path, device: str = "auto") -> Detector:
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    if os.path.isdir(path):
+    if is_folder(path):
         raise InputError(f"{path} is a folder: give the file of a detector.")
     try:
         with safe_open(path, framework="pt") as file:

@@ -13,10 +13,10 @@ from aesc.data.depth import common_white_level
 from aesc.data.folders import list_category
 from aesc.data.images import decode, largest_value, read_bytes
 from aesc.data.layout import layout_of
-from aesc.data.listing import images_in, is_folder, listed
+from aesc.data.listing import images_in, listed
 from aesc.detector.familiar import check_like
 from aesc.errors import InputError
-from aesc.paths import own_path
+from aesc.paths import is_folder, own_path
 
 LEAST = 10
 """Fewest good images that a detector is made of."""

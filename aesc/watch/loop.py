@@ -20,6 +20,7 @@ from aesc.detector.drift import WINDOW
 from aesc.detector.report import without_map
 from aesc.errors import InputError
 from aesc.files import check_writable, whole_file
+from aesc.paths import is_folder
 from aesc.watch.settling import Look, Settling, look
 from aesc.watch.table import ResultTable, Version
 
@@ -90,7 +91,7 @@ def watch(
             detector without a threshold.
     """
     source, target = Path(folder), Path(out)
-    if not os.path.isdir(source):
+    if not is_folder(source):
         raise InputError(f"{folder} is not a folder: give the folder that images arrive in.")
     if target.exists() and target.samefile(source):
         raise InputError(f"{out} is the folder that is watched: choose another for the results.")

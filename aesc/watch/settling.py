@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from aesc.data.images import is_image_file
+from aesc.data.listing import is_listed_folder
 from aesc.watch.table import Version
 
 
@@ -62,7 +63,7 @@ def look(folder: Path, recursive: bool = False, without: Path | None = None) -> 
         prefix, path = pending.pop()
         try:
             for entry in _entries(path):
-                if recursive and _is_folder(entry):
+                if recursive and is_listed_folder(entry, follow_symlinks=False):
                     if without is None or Path(entry.path).resolve() != without:
                         pending.append((f"{prefix}{entry.name}/", entry.path))
                 elif _is_image(os.path.splitext(entry.name)[1]):
@@ -114,13 +115,6 @@ class Settling:
 def _is_image(suffix: str) -> bool:
     """As `aesc.data.images.is_image_file`, which takes its time for a folder of many files."""
     return is_image_file(Path(f"name{suffix}"))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False)
-    except OSError:  # where a listing does not tell, the system asks for permission
-        return False
 
 
 def _entries(path: str) -> Iterator[os.DirEntry[str]]:
