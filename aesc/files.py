@@ -19,6 +19,7 @@ from pathlib import Path
 
 import platformdirs
 
+from aesc._names import cut_name
 from aesc.errors import InputError
 
 ABANDONED_ELSEWHERE = 24 * 3600
@@ -101,7 +102,7 @@ def temporary_beside(path: Path, suffix: str = "") -> Path:
         True
     """
     owner = f"{_host()}-{os.getpid()}-{threading.get_ident()}.tmp{suffix}"
-    return path.with_name(f".{_shortened(path.name)}.{owner}")
+    return path.with_name(f".{cut_name(path.name, _LONGEST_NAME)}.{owner}")
 
 
 def remove_abandoned(folder: Path, name: str = "") -> None:
@@ -125,7 +126,7 @@ def remove_abandoned(folder: Path, name: str = "") -> None:
     with suppress(OSError):
         for path in list(folder.iterdir()):
             owned = _OWNED.fullmatch(path.name)
-            if owned and owned["name"].startswith(_shortened(name)) and _is_abandoned(path, owned):
+            if owned and owned["name"].startswith(cut_name(name, _LONGEST_NAME)) and _is_abandoned(path, owned):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
@@ -224,14 +225,6 @@ def unwritable(path: Path, error: OSError) -> InputError:
     reason = error.strerror or str(error)
     remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
     return InputError(f"Cannot write {path} ({reason}): {remedy}.")
-
-
-def _shortened(name: str) -> str:
-    """A name as it stands in that of a temporary file: a legal one must not become too long."""
-    if len(os.fsencode(name)) <= _LONGEST_NAME:
-        return name
-    # Cut between characters, since half of one is no name on every file system.
-    return os.fsencode(name)[:_LONGEST_NAME].decode(sys.getfilesystemencoding(), "ignore")
 
 
 def _lock(descriptor: int) -> None:

@@ -93,3 +93,12 @@ def test_heat_maps_of_images_above_this_folder_lie_in_that_of_the_results(tmp_pa
     heat_maps = {"heatmaps/1.png.png", "heatmaps/a/2.png.png", "heatmaps/a/sub/3.png.png"}
     assert files(here / "out") == {"results.csv", "report.html", *heat_maps}
     assert files(tmp_path) - before == {f"job/a/sub/out/{name}" for name in files(here / "out")}
+
+
+def test_names_as_long_as_the_system_allows_have_heat_maps_of_their_own(tmp_path):
+    names = ["a" * 250 + end + ".png" for end in "xy"]
+    images = [grey(tmp_path / "in" / name, 250) for name in names]
+    assert written(images, tmp_path / "out") == ["reject"] * 2
+    found = [path.name for path in (tmp_path / "out" / "heatmaps").iterdir()]
+    assert len(found) == 2
+    assert all(len(name) == 255 and name.endswith(".png") for name in found)

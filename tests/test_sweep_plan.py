@@ -85,6 +85,10 @@ def test_no_run_comes_twice(categories, models, seeds):
         ({"vary": {"seed": [1]}}, ["'seed'", "size"]),
         ({"vary": {"epochs": ["many"]}}, ["epochs is 'many'"]),
         ({"vary": {"model": ["ae_l2"]}, "corruptions": ["stain"]}, ["AE_L2", "'stain'"]),
+        ({"seeds": 3}, ["seeds is 3", "[3]"]),
+        ({"models": "aesc"}, ["models is 'aesc'", "['aesc']"]),
+        ({"corruptions": "stain"}, ["corruptions is 'stain'", "list"]),
+        ({"vary": {"size": 64}}, ["size is 64", "[64]"]),
         ({"preset": "fast"}, ["'fast'", "quick"]),
         ({"size": 32}, ["size is 32", "64"]),
     ],
@@ -93,6 +97,16 @@ def test_plan_refuses_in_one_sentence(wanted, named):
     with pytest.raises(InputError) as caught:
         plan(["wood"], **wanted)
     one_sentence(str(caught.value), *named)
+
+
+def test_a_category_alone_is_not_taken_letter_by_letter():
+    with pytest.raises(InputError, match=r"categories is 'wood': give a list, such as \['wood'\]"):
+        plan("wood")
+
+
+def test_what_can_be_gone_through_once_gives_the_whole_sweep():
+    once = plan(iter(["wood", "mesh"]), models=iter(["aesc", "ae_l2"]), seeds=iter([0, 1]))
+    assert once == plan(["wood", "mesh"], models=["aesc", "ae_l2"], seeds=[0, 1])
 
 
 def test_all_of_a_missing_dataset_is_refused():

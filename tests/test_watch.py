@@ -154,6 +154,16 @@ def test_copies_are_sorted_by_verdict_and_no_content_is_lost(folder, tmp_path):
     assert copied.st_mtime_ns == original.st_mtime_ns
 
 
+def test_two_contents_of_a_name_as_long_as_the_system_allows_are_both_kept(tmp_path):
+    image, out = tmp_path / "camera" / ("a" * 251 + ".png"), tmp_path / "out"
+    contents = [grey(image, value).read_bytes() for value in (100, 103)]
+    for until, content in enumerate(contents, start=1):
+        image.write_bytes(content)
+        run(image.parent, out, until, sort="copy")
+    copies = [path.read_bytes() for path in (out / "sorted" / "good").iterdir()]
+    assert sorted(copies) == sorted(contents)
+
+
 def test_folders_inside_are_watched_when_asked_but_not_the_one_of_the_results(folder, tmp_path):
     grey(folder / "day" / "0.png", 104)
     grey(folder / ".hidden" / "0.png", 104)

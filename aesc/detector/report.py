@@ -14,6 +14,7 @@ from typing import Any
 
 import PIL.Image
 
+from aesc._names import with_ending
 from aesc.data.images import decode, read_bytes
 from aesc.detector.calibration import images_needed
 from aesc.detector.detector import Detector
@@ -212,7 +213,7 @@ def _written(
             picture = _picture(result, quiet)
             if heat_maps and picture is not None and result.verdict != "good":
                 inside = os.path.relpath(os.path.abspath(result.image), common)
-                _save_heat_map(picture, out / "heatmaps" / f"{inside}.png")
+                _save_heat_map(picture, with_ending(out / "heatmaps" / inside, ".png"))
             shown = _worst([*shown, Shown(without_map(result), _small(picture))])
             yield without_map(result)
     page = report(detector, shown, counts, "Anomaly report")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from aesc._checks import choice
+from aesc._checks import choice, quoted
 from aesc.data import category_names, resolve_category
 from aesc.errors import InputError
 from aesc.experiment import EMBEDDED, METHODS, RunConfig
@@ -41,7 +41,8 @@ def plan(
         **values: parameters of `RunConfig` that all runs share.
 
     Raises:
-        InputError: a value that `RunConfig` refuses, a parameter that cannot vary, or no run.
+        InputError: a value that `RunConfig` refuses, one value in place of a list, a parameter
+            that cannot vary, or no run.
 
     Example:
         >>> runs = plan(["washer", "wood"], models=["aesc", "ae_l2"])
@@ -49,9 +50,11 @@ def plan(
         [('washer', 'aesc', 'stain'), ('wood', 'aesc', 'stain'), \
 ('washer', 'ae_l2', 'none'), ('wood', 'ae_l2', 'none')]
     """
-    grid = dict(vary or {})
-    for name in grid:
+    for name in vary or {}:
         choice("vary", name, sorted(RunConfig.model_fields.keys() - set(_GIVEN)))
+    grid = {name: _as_list(name, several) for name, several in (vary or {}).items()}
+    methods = list(_methods(_as_list("models", models), _as_list("corruptions", corruptions)))
+    wanted = _categories(_as_list("categories", categories), data)
     runs = [
         RunConfig.checked(
             **{"category": category, "data": data, "seed": seed},
@@ -62,10 +65,10 @@ def plan(
                 **dict(zip(grid, chosen, strict=True)),
             },
         )
-        for seed in seeds
+        for seed in _as_list("seeds", seeds)
         for chosen in product(*grid.values())
-        for model, corruption in _methods(models, corruptions)
-        for category in _categories(categories, data)
+        for model, corruption in methods
+        for category in wanted
     ]
     if not runs:
         raise InputError("This sweep has no run: give at least one category, model and seed.")
@@ -86,6 +89,13 @@ def check_categories(configs: Iterable[RunConfig]) -> None:
             category_spec(category)
         else:
             resolve_category(category, data)
+
+
+def _as_list(name: str, values: Iterable[Any]) -> list[Any]:
+    """All values. One alone is refused; text would be taken letter by letter."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InputError(f"{name} is {quoted(values)}: give a list, such as [{values!r}].")
+    return list(values)
 
 
 def _methods(models: Sequence[str], corruptions: Sequence[str]) -> Iterable[tuple[str, str | None]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from aesc._checks import choice, counted, number, whole
+from aesc._names import with_ending
 from aesc.data.images import read_bytes
 from aesc.detector import Detector, Drift, Picture, Result
 from aesc.detector.detector import BATCH, READERS
@@ -264,7 +265,7 @@ def _copy(data: bytes, target: Path, version: Version) -> None:
     """Write a copy, beside another content of the same name."""
     if target.exists() and target.read_bytes() != data:
         digest = hashlib.sha256(data).hexdigest()[:8]
-        target = target.with_name(f"{target.stem}-{digest}{target.suffix}")
+        target = with_ending(target.with_name(target.stem), f"-{digest}{target.suffix}")
     with whole_file(target) as temporary:
         temporary.write_bytes(data)
         os.utime(temporary, ns=(version.modified, version.modified))
