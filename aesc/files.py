@@ -123,10 +123,11 @@ def remove_abandoned(folder: Path, name: str = "") -> None:
         >>> mine.exists()
         True
     """
+    beginning = cut_name(name, _LONGEST_NAME)
     with suppress(OSError):
         for path in list(folder.iterdir()):
             owned = _OWNED.fullmatch(path.name)
-            if owned and owned["name"].startswith(cut_name(name, _LONGEST_NAME)) and _is_abandoned(path, owned):
+            if owned and owned["name"].startswith(beginning) and _is_abandoned(path, owned):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
