@@ -82,11 +82,13 @@ def compare(
 def write(options: argparse.Namespace, name: str, rows: Iterable[Row], **more: object) -> None:
     """Write the rows, what else was measured, and where, to ``benchmarks/results/NAME.json``.
 
-    Not with ``--quick``, which measures too little to be believed.
+    What `kept` gives says itself where it was measured. Nothing is written with ``--quick``, which
+    measures too little to be believed.
     """
     if options.quick:
         return
-    result = {"rows": [asdict(row) for row in rows], **more, "environment": environment()}
+    where = {} if "environments" in more else {"environment": environment()}
+    result = {"rows": [asdict(row) for row in rows], **more, **where}
     with whole_file(RESULTS / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
@@ -96,7 +98,7 @@ def keep(
     made_of: Callable[[], str | None],
     measure: Callable[[], Sequence[DataclassInstance]],
 ) -> None:
-    """Write the cases of a long measurement to a file, unless they are there.
+    """Write the cases of a long measurement to a file, and where it ran, unless they are there.
 
     Args:
         path: JSON file, in a folder that is made when it is missing.
@@ -110,20 +112,28 @@ def keep(
         if made_of() in (None, found):
             return
     cases = [asdict(case) for case in measure()]
-    content = {"made_of": made_of(), "cases": cases}
+    content = {"made_of": made_of(), "environment": environment(), "cases": cases}
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(content), encoding="utf-8")
 
 
-def kept(paths: Iterable[Path], made_of: str | None = None) -> list[dict[str, object]]:
-    """The cases that `keep` wrote, in the order of the paths; those of one thing, or of any."""
-    contents = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
-    return [
-        case
-        for content in contents
-        if made_of in (None, content["made_of"])
-        for case in content["cases"]
-    ]
+def kept(paths: Iterable[Path], made_of: str | None = None) -> dict[str, list[dict[str, object]]]:
+    """What `keep` wrote, in the order of the paths: that of one thing, or of any.
+
+    Returns:
+        ``environments``, each once, and ``cases``, each with the place of its own among them.
+    """
+    environments: list[dict[str, object]] = []
+    cases: list[dict[str, object]] = []
+    for path in paths:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if made_of not in (None, content["made_of"]):
+            continue
+        if content["environment"] not in environments:
+            environments.append(content["environment"])
+        place = environments.index(content["environment"])
+        cases += [case | {"environment": place} for case in content["cases"]]
+    return {"environments": environments, "cases": cases}
 
 
 def environment() -> dict[str, object]:

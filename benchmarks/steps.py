@@ -116,7 +116,7 @@ def main() -> None:
         [],
         size=SIZE,
         images_seen=schedule.epochs * schedule.batches * schedule.batch_size,
-        cases=kept(sorted(options.runs.glob("*-seed*.json")), made_of(schedule)),
+        **kept(sorted(options.runs.glob("*-seed*.json")), made_of(schedule)),
     )
 
 

@@ -58,7 +58,7 @@ def main() -> None:
         measure(config, options.runs)
     # The name of a shorter run, as of --quick, has its epochs after the size.
     paths = sorted((options.runs / "cases").glob("*px-seed*.json"))
-    write(options, "trust", [], cases=kept(paths))
+    write(options, "trust", [], **kept(paths))
 
 
 def measure(config: RunConfig, runs: Path) -> None:

@@ -1,5 +1,6 @@
 """The benchmarks of AESc+: its steps, what it trusts, other light; on small sizes."""
 
+import argparse
 import json
 
 import numpy as np
@@ -18,7 +19,7 @@ ONE_BATCH = TrainingSettings(epochs=1, batches=1, batch_size=4, decay="cosine")
 def test_every_step_is_measured_once_and_anew_with_another_schedule(tmp_path, monkeypatch):
     steps.measure("mesh", 0, ONE_BATCH, tmp_path)
     (path,) = tmp_path.iterdir()
-    cases = harness.kept([path])
+    cases = harness.kept([path])["cases"]
     expected = [step for training in steps.TRAININGS for step in training.steps]
     assert [case["step"] for case in cases] == expected
     assert all(case["category"] == "mesh" and 0 <= case["image"] <= 1 for case in cases)
@@ -28,11 +29,26 @@ def test_every_step_is_measured_once_and_anew_with_another_schedule(tmp_path, mo
     again = []
     monkeypatch.setattr(steps, "cases_of", lambda *given: again.append(given) or [])
     steps.measure("mesh", 0, ONE_BATCH, tmp_path)
-    assert again == [] and harness.kept([path]) == cases
+    assert again == [] and harness.kept([path])["cases"] == cases
     longer = TrainingSettings(epochs=1, batches=2, batch_size=4, decay="cosine")
     steps.measure("mesh", 0, longer, tmp_path)
     assert again == [("mesh", 0, longer)]
-    assert harness.kept([path], steps.made_of(ONE_BATCH)) == []
+    assert harness.kept([path], steps.made_of(ONE_BATCH))["cases"] == []
+
+
+def test_cases_say_where_each_was_measured(tmp_path, monkeypatch):
+    case = trust.Case("mesh", "quick", 0, True, {}, {})
+    paths = []
+    for number, machine in enumerate(["old", "new", "old"]):
+        monkeypatch.setattr(harness, "environment", lambda machine=machine: {"device": machine})
+        paths.append(tmp_path / f"{number}.json")
+        harness.keep(paths[-1], lambda: "the same", lambda: [case])
+    monkeypatch.setattr(harness, "RESULTS", tmp_path)
+    harness.write(argparse.Namespace(quick=False), "study", [], **harness.kept(paths))
+    written = json.loads((tmp_path / "study.json").read_text("utf-8"))
+    assert written["environments"] == [{"device": "old"}, {"device": "new"}]
+    assert [each["environment"] for each in written["cases"]] == [0, 1, 0]
+    assert "environment" not in written, "the machine that wrote it measured nothing"
 
 
 @pytest.fixture
@@ -43,7 +59,7 @@ def config(stripes, one_batch) -> RunConfig:
 def test_a_network_is_scored_both_ways_once(config, tmp_path, monkeypatch):
     trust.measure(config, tmp_path)  # trains the network, which is not there
     path = tmp_path / "cases" / f"{config.name}.json"
-    (case,) = harness.kept([path])
+    (case,) = harness.kept([path])["cases"]
     Experiment(config, tmp_path / "again", progress=False).run()
     record = json.loads((tmp_path / "again" / f"{config.name}.json").read_text("utf-8"))
     scores = record["metrics"]["defect"]

@@ -104,6 +104,13 @@ def test_a_category_alone_is_not_taken_letter_by_letter():
         plan("wood")
 
 
+def test_a_long_value_is_told_in_short():
+    with pytest.raises(InputError) as caught:
+        plan("wood " * 1000)
+    one_sentence(str(caught.value), "categories is 'wood wood", "give a list, such as ['wood wood")
+    assert len(str(caught.value)) < 500
+
+
 def test_what_can_be_gone_through_once_gives_the_whole_sweep():
     once = plan(iter(["wood", "mesh"]), models=iter(["aesc", "ae_l2"]), seeds=iter([0, 1]))
     assert once == plan(["wood", "mesh"], models=["aesc", "ae_l2"], seeds=[0, 1])

@@ -55,11 +55,11 @@ class DecodedMask:
 
     Attributes:
         brightness: H x W, the largest of the channels.
-        cut: what is brighter marks a defect.
+        defect: H x W, True on the defect.
     """
 
     brightness: NDArray[Any]
-    cut: float
+    defect: NDArray[np.bool_]
 
     @classmethod
     def of(cls, mask: Image.Image, path: str | Path) -> DecodedMask:
@@ -72,12 +72,8 @@ class DecodedMask:
         largest = value_range(mask, path)[1]
         coloured = mask.info.get(PALETTE) and (values != values[:, :, :1]).any()
         grey = 127.5 if largest <= 255 else largest / 2
-        return cls(values.max(axis=2), 0 if largest < SMALL_LABELS or coloured else grey)
-
-    @property
-    def defect(self) -> NDArray[np.bool_]:
-        """True on the defect, H x W."""
-        return self.brightness > self.cut
+        brightness = values.max(axis=2)
+        return cls(brightness, brightness > (0 if largest < SMALL_LABELS or coloured else grey))
 
     def has_faint_areas(self) -> bool:
         """Whether much of the mask is too dark to mark a defect and is no soft edge.

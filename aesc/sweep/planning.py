@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from aesc._checks import choice, quoted
+from aesc._checks import choice, quoted, shortened
 from aesc.data import category_names, resolve_category
 from aesc.errors import InputError
 from aesc.experiment import EMBEDDED, METHODS, RunConfig
@@ -94,7 +94,8 @@ def check_categories(configs: Iterable[RunConfig]) -> None:
 def _as_list(name: str, values: Iterable[Any]) -> list[Any]:
     """All values. One alone is refused; text would be taken letter by letter."""
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InputError(f"{name} is {quoted(values)}: give a list, such as [{values!r}].")
+        told = quoted(values)
+        raise InputError(f"{name} is {told}: give a list, such as [{shortened(told, 40)}].")
     return list(values)
 
 
