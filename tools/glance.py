@@ -51,9 +51,9 @@ def table(results: Path) -> str:
     return (
         "Area under the ROC curve (AUROC) of images and of pixels, and area under the per-region "
         "overlap (AUPRO); 1 is perfect, and chance has an AUROC of 0.5 and an AUPRO of 0.15. AESc "
-        "is the paper's method and AESc+ goes past it; AE_L2, AE_SSIM and ITAE are rivals. After "
-        "the method stands the map that is scored. Images seen in training are counted with their "
-        "repeats.\n\n"
+        "is the paper's method and AESc+ goes past it; AE_L2, AE_SSIM and ITAE are rivals. The "
+        "name of the method is followed by the map that is scored. Images seen in training are "
+        "counted with every repetition.\n\n"
         f"{text}\n"
     )
 
