@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -24,9 +26,9 @@ def gaussian_means(*images: Tensor, window: int, sigma: float, border: str) -> t
     Returns:
         The means of each, in its shape.
     """
+    x = images[0]
     columns, rows = (
-        _strips(band_matrix(side, window, sigma, border, images[0]))
-        for side in images[0].shape[-2:]
+        _strips(side, window, sigma, border, x.device, x.dtype) for side in x.shape[-2:]
     )
 
     def means(x: Tensor) -> Tensor:
@@ -38,32 +40,39 @@ def gaussian_means(*images: Tensor, window: int, sigma: float, border: str) -> t
 
 
 def band_matrix(
-    side: int, window: int, sigma: float, border: str, like: Tensor | None = None
+    side: int, window: int, sigma: float, border: str, dtype: torch.dtype = torch.float32
 ) -> Tensor:
-    """Matrix, side x side, that takes Gaussian means along an axis.
+    """Matrix, side x side, that takes Gaussian means along an axis; on the CPU.
+
+    A GPU would add the weights of pixels that are mirrored onto each other in any order.
 
     Args:
         side: length of the axis, in pixels, at least half the window.
         window: side of the Gaussian window in pixels, odd.
         sigma: standard deviation of the Gaussian, in pixels.
         border: ``mirrored``, edge pixel included, or ``repeated``, the edge pixel alone.
-        like: a tensor of the type and device of the matrix; by default float32 on the CPU.
+        dtype: type of the matrix.
     """
-    like = torch.empty(0) if like is None else like
-    offsets = torch.arange(window, device=like.device) - window // 2
-    weights = torch.softmax(-0.5 * (offsets.to(like.dtype) / sigma) ** 2, 0)
-    pixels = torch.arange(side, device=like.device)
+    offsets = torch.arange(window) - window // 2
+    weights = torch.softmax(-0.5 * (offsets.to(dtype) / sigma) ** 2, 0)
+    pixels = torch.arange(side)
     sources = pixels.unsqueeze(1) + offsets  # side x window, beyond the ends as well
     if border == "mirrored":
         sources = torch.where(sources < 0, -1 - sources, sources)
         sources = torch.where(sources >= side, 2 * side - 1 - sources, sources)
-    matrix = torch.zeros(side, side, device=like.device, dtype=like.dtype)
     sources = sources.clamp(0, side - 1)
-    return matrix.scatter_add_(1, sources, weights.expand(side, -1))
+    return torch.zeros(side, side, dtype=dtype).scatter_add_(1, sources, weights.expand(side, -1))
 
 
-def _strips(matrix: Tensor) -> list[tuple[slice, Tensor]]:
-    """A band matrix in strips of rows, without the zeros left and right of the band.
+@lru_cache(maxsize=32)
+@torch.inference_mode(False)  # kept from a scoring, it may be asked for in a training
+def _strips(
+    side: int, window: int, sigma: float, border: str, device: torch.device, dtype: torch.dtype
+) -> list[tuple[slice, Tensor]]:
+    """A `band_matrix` in strips of rows, without the zeros left and right of the band.
+
+    It is kept, and stays on the device: a training asks for the same one in every step, and a copy
+    to a GPU for every batch would make the host wait.
 
     A CPU is spared most of the multiplications of a large image. A GPU would rather have one
     product than many small ones, and gets the whole matrix.
@@ -71,8 +80,9 @@ def _strips(matrix: Tensor) -> list[tuple[slice, Tensor]]:
     Returns:
         The columns that each strip is taken from, and its weights.
     """
-    if matrix.device.type != "cpu":
-        return [(slice(None), matrix)]
+    matrix = band_matrix(side, window, sigma, border, dtype)
+    if device.type != "cpu":
+        return [(slice(None), matrix.to(device))]
     strips = []
     for rows in matrix.split(STRIP):
         used = rows.any(0).nonzero()

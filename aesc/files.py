@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import re
 import shutil
 import socket
-import sys
 import tempfile
 import threading
 import time
@@ -19,7 +17,8 @@ from pathlib import Path
 
 import platformdirs
 
-from aesc._names import cut_name
+from aesc._names import cut_name, with_ending
+from aesc._system import is_alive, lock, to_disk
 from aesc.errors import InputError
 
 ABANDONED_ELSEWHERE = 24 * 3600
@@ -80,9 +79,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         mode = temporary.stat().st_mode
         yield temporary
         os.chmod(temporary, mode)
-        _to_disk(temporary)
+        to_disk(temporary)
         os.replace(temporary, path)
-        _to_disk(path.parent)
+        to_disk(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
@@ -162,21 +161,32 @@ def scratch_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def lock_of(path: Path) -> Path:
+    """The hidden file that stands for another one: whoever writes that one holds its lock.
+
+    Example:
+        >>> lock_of(Path("out", "results.csv")).name
+        '.results.csv.lock'
+    """
+    return with_ending(path.with_name(f".{path.name}"), ".lock")
+
+
 @contextmanager
-def sole_user(path: Path) -> Iterator[None]:
+def sole_user(path: Path, used: Path | None = None) -> Iterator[None]:
     """Hold a lock while the block runs. The system takes it back from a process that is killed.
 
     Where the file system has no locks, as on some network drives, nothing is held.
 
     Args:
         path: file that stands for what is used, made when missing; it stays.
+        used: what the message names; by default the folder of ``path``.
 
     Raises:
         InputError: somebody else holds the lock, or the file cannot be made.
 
     Example:
-        >>> lock = Path(tempfile.mkdtemp(), ".lock")
-        >>> with sole_user(lock), sole_user(lock):
+        >>> held = Path(tempfile.mkdtemp(), ".lock")
+        >>> with sole_user(held), sole_user(held):
         ...     pass
         Traceback (most recent call last):
             ...
@@ -188,13 +198,37 @@ def sole_user(path: Path) -> Iterator[None]:
         raise unwritable(path, error) from error
     with file:
         try:
-            _lock(file.fileno())
+            lock(file.fileno())
+            free = _is_still(path, file.fileno())
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
-                raise InputError(
-                    f"{path.parent} is in use: wait for its user, stop it or choose another."
-                ) from error
+            free = error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+        if not free:
+            raise InputError(
+                f"{used or path.parent} is in use: wait for its user, stop it or choose another."
+            )
         yield
+
+
+@contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Keep other writers of a file away, and remove what killed ones left of it.
+
+    For a file that takes its time: of two that are made at once, one would be lost. The lock is
+    removed, but on Windows, where nobody removes an open file.
+
+    Args:
+        path: the file, or the folder, that is going to be written.
+
+    Raises:
+        InputError: somebody else writes it, or its folder cannot be written to.
+    """
+    with sole_user(lock_of(path), path):
+        remove_abandoned(path.parent, path.name)
+        try:
+            yield
+        finally:  # before the lock is given back, or it would be taken from the next
+            with suppress(OSError):
+                lock_of(path).unlink()
 
 
 def check_writable(folder: Path) -> None:
@@ -228,45 +262,19 @@ def unwritable(path: Path, error: OSError) -> InputError:
     return InputError(f"Cannot write {path} ({reason}): {remedy}.")
 
 
-def _lock(descriptor: int) -> None:
-    """Take the lock on an open file, which closing it gives back, or fail at once."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Whether an open file has its name: another user may have removed it, and the lock with it."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False
 
 
 def _is_abandoned(path: Path, owned: re.Match[str]) -> bool:
     if owned["host"] == _host():
-        return not _is_alive(int(owned["pid"]))
+        return not is_alive(int(owned["pid"]))
     with suppress(OSError):
         return time.time() - path.lstat().st_mtime > ABANDONED_ELSEWHERE
     return False
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether there is a process of that number. What cannot be known counts as alive."""
-    if sys.platform == "win32":  # where os.kill ends a process
-        query, still_active = 0x1000, 259
-        kernel32 = ctypes.windll.kernel32
-        handle = kernel32.OpenProcess(query, False, pid)
-        if not handle:
-            return kernel32.GetLastError() == 5  # access denied: it is somebody else's
-        code = ctypes.c_ulong()
-        kernel32.GetExitCodeProcess(handle, ctypes.byref(code))
-        kernel32.CloseHandle(handle)
-        return code.value == still_active
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
 
 
 def _host() -> str:
@@ -275,18 +283,3 @@ def _host() -> str:
     with suppress(OSError):  # where there is no such link, no containers number processes anew
         name += os.readlink("/proc/self/ns/pid")
     return f"{zlib.crc32(name.encode()):08x}"
-
-
-def _to_disk(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk."""
-    folder = path.is_dir()
-    if folder and sys.platform == "win32":
-        return
-    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        if not folder:  # some file systems refuse this for folders
-            raise
-    finally:
-        os.close(descriptor)

@@ -171,7 +171,8 @@ def paper_maps(
         network: in evaluation mode and on the device of the batches.
         passes: dropout passes of the uncertainty map, at least 2.
         seed: seed of the dropout.
-        kinds: maps that are wanted; both by default. The uncertainty takes most of the time.
+        kinds: maps that are wanted, both by default; the residual always comes. The uncertainty
+            takes most of the time.
     """
 
     def compare(batch: Tensor) -> Compared:

@@ -118,7 +118,16 @@ class Mosaic:
         self._total: Tensor | None = None  # as long as no tile says of which shape
 
     def add(self, corner: Corner, values: Tensor) -> None:
-        """Take what a tile gave, ... x S x S, into account."""
+        """Take what a tile gave, ... x S x S, into account.
+
+        Raises:
+            InputError: values that are not floating point, which cannot be averaged.
+        """
+        if not values.is_floating_point():
+            raise InputError(
+                f"The values of a tile are {values.dtype}: give floating point, for example "
+                "values.float()."
+            )
         if self._total is None:
             self._window, self._weight = self._window.to(values), self._weight.to(values)
             self._total = values.new_zeros((*values.shape[:-2], *self._size))
@@ -140,7 +149,8 @@ def in_tiles(
     """Apply a function to tiles of images and lay its results together.
 
     Args:
-        function: from tiles, B x C x S x S, to any number of results, each B x ... x S x S.
+        function: from tiles, B x C x S x S, to any number of results, each B x ... x S x S of
+            floating point.
         images: B x C x H x W.
         tiling: how they are cut.
 
@@ -148,7 +158,7 @@ def in_tiles(
         For each result of the function, B x ... x H x W.
 
     Raises:
-        InputError: images smaller than a tile.
+        InputError: images smaller than a tile, or results that are not floating point.
 
     Example:
         >>> images = torch.rand(2, 1, 5, 9)
@@ -186,7 +196,7 @@ class RandomCrop:
 
         Args:
             images: B x C x H x W.
-            generator: source of the draws.
+            generator: source of the draws, on any device.
 
         Returns:
             B x C x S x S.
@@ -208,4 +218,5 @@ class RandomCrop:
     def _starts(self, images: Tensor, axis: int, generator: torch.Generator) -> Tensor:
         """First row or column of each square: B whole numbers."""
         room = images.shape[axis] - self.side + 1
-        return torch.randint(room, (len(images),), generator=generator, device=images.device)
+        drawn = torch.randint(room, (len(images),), generator=generator, device=generator.device)
+        return drawn.to(images.device)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from aesc.data import quick_fingerprint
 from aesc.experiment import RunConfig
-from aesc.machine import thread_limits
+from aesc.machine import JOBS, thread_limits, usable_cores
 
 TEMPLATE = sorted((Path(__file__).parents[1] / "results" / "embedded").glob("*.json"))[0]
 
@@ -94,7 +94,8 @@ def command(*arguments: object) -> list[str]:
 
 def environment(cores: int) -> dict[str, str]:
     """Of a command that may use so many cores."""
-    return {**os.environ, **thread_limits(cores), "COLUMNS": "100"}
+    share = max(1, usable_cores() // cores)
+    return {**os.environ, **thread_limits(cores), JOBS: str(share), "COLUMNS": "100"}
 
 
 def run_sweep(*arguments: object, cores: int = 1, **more: object) -> subprocess.CompletedProcess:

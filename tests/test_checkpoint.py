@@ -2,9 +2,13 @@
 
 import json
 import os
+import pickle
 import random
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from small_trainings import SETTINGS, assert_same, trainer, waves, weights
 
 from aesc.errors import InputError
+from aesc.files import whole_file
 from aesc.training import Checkpoint, DamagedFileError, load_tensors, save_tensors
 
 SHORT = replace(SETTINGS, epochs=1)
@@ -119,6 +124,57 @@ def test_files_that_are_no_checkpoints_are_told_apart(tmp_path):
     with pytest.raises(InputError, match=r"Cannot read .*: check the path") as caught:
         Checkpoint.load(tmp_path)
     assert not isinstance(caught.value, DamagedFileError)
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+from aesc.training import Checkpoint
+
+path, room = Path(sys.argv[1]), int(sys.argv[2])
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
+Checkpoint.find(path)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits and numbers of Linux")
+@pytest.mark.parametrize("room", [20_000_000, 250_000_000])  # less than the file, than it twice
+def test_want_of_memory_is_no_damage(tmp_path, room):
+    """The training ends, rather than begin anew and replace a whole checkpoint."""
+    path = tmp_path / "run.checkpoint"
+    tensors = {"model.weight": torch.zeros(40_000_000)}
+    Checkpoint({}, tensors, {}).save(path)
+    script = [sys.executable, "-c", SHORT_OF_MEMORY, path, str(room)]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Cannot allocate memory" in done.stderr, done.stderr
+    assert "damaged" not in done.stderr
+
+
+def test_damage_survives_a_process_border_and_another_wording(checkpoint, tmp_path):
+    """Workers send their errors pickled; `aesc.records.Store` says them anew."""
+    path = tmp_path / "run.checkpoint"
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(DamagedFileError) as caught:
+        Checkpoint.load(path)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.reason) == (str(caught.value), caught.value.reason)
+    assert str(type(again)("elsewhere")) == "elsewhere"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_full_disk_is_told_with_its_remedy(checkpoint, monkeypatch, tmp_path):
+    @contextmanager
+    def full(path):
+        with whole_file(path) as temporary:
+            temporary.unlink()
+            temporary.symlink_to("/dev/full")
+            yield temporary
+
+    monkeypatch.setattr("aesc.training.checkpoint.whole_file", full)
+    with pytest.raises(InputError, match=r"No space left on device\): free some space"):
+        checkpoint.save(tmp_path / "run.checkpoint")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")

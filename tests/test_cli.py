@@ -204,20 +204,28 @@ def _one_of_each():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "resumes"),
-    [(["run", "washer"], True), (["sweep", "washer"], True), (["table", "OUT"], False)],
+    ("arguments", "kept", "said"),
+    [
+        (["run", "washer", "--out", "OUT"], "", ": the same command begins anew"),
+        (["run", "washer", "--out", "OUT"], ".checkpoint", ": the same command resumes where"),
+        (["sweep", "washer", "--out", "OUT"], "", ": the same command begins anew"),
+        (["sweep", "washer", "--out", "OUT"], ".checkpoint", ": the same command resumes where"),
+        (["table", "OUT"], "", "\n"),
+    ],
 )
-def test_interrupt_exits_with_130(aesc, monkeypatch, tmp_path, arguments, resumes):
-    """Only what goes on with its work says so."""
+def test_interrupt_exits_with_130(aesc, monkeypatch, tmp_path, arguments, kept, said):
+    """It is said what the same command does: only what was kept is gone on with."""
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     for place in ("aesc.records.Store.scan", "aesc.records.Store.check", "aesc.sweep.sweep"):
         monkeypatch.setattr(place, interrupted)
+    if kept:
+        name = RunConfig.checked(category="washer").name
+        (tmp_path / f"{name}{kept}").write_text("")
     code, _, stderr = aesc(*(tmp_path if each == "OUT" else each for each in arguments))
-    assert code == 130 and "aesc: interrupted" in stderr
-    assert ("the same command resumes where it stopped" in stderr) == resumes
+    assert code == 130 and f"aesc: interrupted{said}" in stderr
 
 
 def test_home_is_expanded_after_an_equals_sign_too(aesc, finished, monkeypatch, stripes):

@@ -7,9 +7,16 @@ import pytest
 import torch
 from detectors import good_folder, refused, small_detector
 
-from aesc.detector import Calibration, DetectionLimit, Detector, Preprocessing, detection_limit
+from aesc.detector import (
+    Calibration,
+    DetectionLimit,
+    Detector,
+    Preprocessing,
+    detection_limit,
+    limit,
+)
 from aesc.detector.inputs import Picture
-from aesc.detector.limit import CONTRASTS, DRAW, SIZES, marked
+from aesc.detector.limit import CONTRASTS, DRAW, MARKS, SIZES, marked
 
 SIDE = 64
 
@@ -102,6 +109,25 @@ def test_network_was_not_trained_on_the_marks():
     """A dent is lit on one side and dark on the other; stains are of one grey."""
     change = marked(picture(), 12, 0.2, DRAW[0], np.random.default_rng(0)).pixels - 0.5
     assert change.max() > 0.1 and change.min() < -0.1
+
+
+@pytest.mark.parametrize("count", [4, 7, 24])
+def test_every_image_gets_both_kinds_of_marks_and_none_twice_before_all(monkeypatch, count):
+    pictures = [picture() for _ in range(count)]
+    drawn = []
+
+    def noted(on, size, contrast, draw, rng):
+        drawn.append((pictures.index(on), DRAW.index(draw)))
+        return marked(on, size, contrast, draw, rng)
+
+    monkeypatch.setattr(limit, "marked", noted)
+    detection_limit(detector(0.4), pictures)
+    assert set(drawn) == {(place, kind) for place in range(count) for kind in range(len(DRAW))}
+    for start in range(0, len(drawn), MARKS):
+        one = drawn[start : start + MARKS]
+        assert [kind for _, kind in one].count(0) == MARKS / 2
+        often = [[place for place, _ in one].count(each) for each in range(count)]
+        assert max(often) - min(often) <= 1
 
 
 def test_what_cannot_be_measured_is_refused():

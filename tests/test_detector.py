@@ -309,7 +309,7 @@ def test_calibration_on_another_day_moves_the_threshold_and_trains_nothing(detec
 
 
 def test_images_that_do_not_fit_do_not_calibrate(detector, part):
-    refused(lambda: detector.calibrate([part] * 9), "are 9", "at least 10")
+    refused(lambda: detector.calibrate([part] * 9), "are 9", "at least 10 different")
     wide = np.zeros((64, 128), np.uint8)
     refused(lambda: detector.calibrate([part] * 9 + [wide]), "128 x 64", "64 x 64")
 

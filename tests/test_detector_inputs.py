@@ -18,6 +18,7 @@ from refusals import refused as command_refused
 
 from aesc.detector import Preprocessing, RegionOfInterest, load
 from aesc.detector import save as save_detector
+from aesc.errors import InputError
 
 SHADES = np.random.default_rng(0).random((8, 6, 3), np.float32)
 """H x W x 3 in [0, 1]: none of them is a whole number of 255."""
@@ -108,7 +109,8 @@ def test_sixteen_bits_are_of_any_byte_order(deep, detector, tmp_path, kind):
     made = untrained(sorted(tmp_path.iterdir()), white_level=65535)
     array = np.asarray(Image.open(deep / "000.png")).astype(np.uint16)
     assert made.predict(array).notes == ()
-    assert made.calibrate([array] * 10).familiar.modes == made.familiar.modes
+    arrays = [array + np.uint16(index) for index in range(10)]
+    assert made.calibrate(arrays).familiar.modes == made.familiar.modes
     assert "mode: uint16, the good images were L" in detector.predict(array).notes
 
 
@@ -231,3 +233,15 @@ def test_a_folder_without_permission_is_rows_too(model, good, tmp_path, aesc):
 def test_names_that_end_with_null_characters_are_one_sentence(model, good, aesc, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{good / '000.png'}\0{good / '001.png'}\0"))
     command_refused(aesc("predict", model, "-"), "null characters", "-print0")
+
+
+@pytest.mark.parametrize(("height", "left"), [(64, 2), (5, None)])  # every 62.5th row is kept
+def test_a_strip_of_which_nothing_would_be_seen_is_refused(height, left):
+    """Without a valid pixel every image would score the same, and be good."""
+    reading = Preprocessing((64, 64), 1, 255)
+    strip = np.full((height, 4000), 128, np.uint8)
+    if left is None:
+        with pytest.raises(InputError, match=r"strip is 4000 x 5 pixels, too thin to be seen"):
+            reading.read(strip, "strip")
+    else:
+        assert reading.read(strip, "strip").valid.sum() == 64 * left

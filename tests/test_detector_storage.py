@@ -1,5 +1,6 @@
 """A detector in a file: whole, or refused in one sentence."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 
 from aesc.detector import RegionOfInterest, load, save
 from aesc.experiment import METHODS
-from aesc.training import save_tensors
+from aesc.training import load_tensors, save_tensors
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +65,61 @@ def test_a_flipped_bit_is_noticed(path, tmp_path):
         refused(lambda: load(tmp_path / "bad.aesc"), "does not fit its checksum")
 
 
-def test_files_of_another_version_or_program_are_refused(path, tmp_path):
+def with_another_header(data: bytes, old: bytes, new: bytes) -> bytes:
+    """A file whose header says something else of the same length, once; values stay."""
+    assert len(old) == len(new) and old in data
+    return data.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'"dtype":"F32"', b'"dtype":"I32"'), (b'"shape":[8,4', b'"shape":[4,8')],
+)
+def test_another_type_or_shape_of_the_same_values_is_noticed(tmp_path, detector, path, old, new):
+    """In a detector and in the weights of a run."""
+    config = {"model": "aesc", "size": 64, "channels": 1, "category": "washer"}
+    weights, bad = tmp_path / "run.safetensors", tmp_path / "bad.aesc"
+    model = {**detector.model.state_dict(), "zz": torch.zeros(8, 4)}
+    save_tensors(model, weights, {"config": json.dumps(config)})
+    tensors, metadata = load_tensors(path)
+    whole = tmp_path / "whole.aesc"
+    save_tensors({**tensors, "zz": torch.zeros(8, 4)}, whole, metadata)
+    for file in (weights, whole):
+        load(file, "cpu") if file == whole else load_tensors(file)
+        bad.write_bytes(with_another_header(file.read_bytes(), old, new))
+        refused(lambda: load(bad, "cpu"), "bad.aesc", "does not fit its checksum", "aesc fit")
+
+
+def test_weights_of_a_run_with_a_flipped_bit_are_refused(detector, tmp_path):
+    config = {"model": "aesc", "size": 64, "channels": 1, "category": "washer"}
+    weights = tmp_path / "run.safetensors"
+    save_tensors(detector.model.state_dict(), weights, {"config": json.dumps(config)})
+    load(weights, "cpu")
+    data = bytearray(weights.read_bytes())
+    data[-7] ^= 1
+    weights.write_bytes(data)
+    refused(lambda: load(weights, "cpu"), "run.safetensors", "does not fit its checksum")
+
+
+def test_version_0_2_can_read_what_is_written(path):
+    """It looks for a SHA-256 of names and values after the content."""
     metadata, tensors = content(path)
+    digest = hashlib.sha256(metadata["content"].encode())
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].numpy().tobytes())
+    assert metadata["checksum"] == digest.hexdigest()
+    assert metadata.keys() == {"format", "schema", "content", "checksum", "crc32"}
+
+
+def test_files_of_another_version_or_program_are_refused(path, tmp_path):
+    tensors, metadata = load_tensors(path)
     other = tmp_path / "other.aesc"
-    save_file(tensors, other, {**metadata, "schema": "2"})
+    save_tensors(tensors, other, {**metadata, "schema": "2"})
     refused(lambda: load(other), "of version 2", "reads 1")
-    save_file(tensors, other, {"format": "pt"})
+    save_tensors(tensors, other, {"format": "pt"})
     refused(lambda: load(other), "is not a detector")
+    save_file(tensors, other, {"format": "pt"})
+    refused(lambda: load(other), "other.aesc", "no checksum", "aesc fit")
     other.write_bytes(b"PK\x03\x04 a pickle in a zip")
     refused(lambda: load(other), "not a whole detector")
     refused(lambda: load(tmp_path / "none.aesc"), "There is no detector")
@@ -102,11 +151,11 @@ def test_weights_that_cannot_score_alone_or_do_not_fit_are_refused(tmp_path):
     def weights(name: str, **config: object):
         model = METHODS[name].build(config["channels"], 64, 0.1, torch.Generator())
         path = tmp_path / "run.safetensors"
-        save_file(model.state_dict(), path, {"config": json.dumps({"size": 64, **config})})
+        save_tensors(model.state_dict(), path, {"config": json.dumps({"size": 64, **config})})
         return path
 
     refused(lambda: load(weights("itae", model="itae", channels=3)), "aesc fit")
     refused(lambda: load(weights("ae_l2", model="aesc", channels=1)), "does not fit")
     path = tmp_path / "odd.safetensors"
-    save_file({"a": torch.zeros(1)}, path, {"config": "{"})
+    save_tensors({"a": torch.zeros(1)}, path, {"config": "{"})
     refused(lambda: load(path), "not the weights of a run")

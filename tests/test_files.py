@@ -19,7 +19,9 @@ from aesc import files
 from aesc.errors import InputError
 from aesc.files import (
     check_writable,
+    lock_of,
     remove_abandoned,
+    sole_writer,
     temporary_beside,
     unwritable,
     whole_file,
@@ -166,6 +168,38 @@ def test_what_ended_processes_left_is_removed_and_nothing_else(tmp_path):
     remove_abandoned(tmp_path)
     kept = [".a.json.tmp", ".a.1.tmp", "a.json", left.name[1:], ".hidden", mine.name]
     assert names(tmp_path) == sorted(kept)
+
+
+@pytest.mark.parametrize("name", ["я" * 125 + ".png", "a" * 255, "short.png"])
+def test_a_file_with_any_name_has_one_writer(tmp_path, name):
+    """The message names the file, and the lock is gone afterwards."""
+    path, left = tmp_path / name, orphan(tmp_path / name)
+    with sole_writer(path):
+        assert not left.exists()
+        with pytest.raises(InputError) as refused, sole_writer(path):
+            pass
+        assert str(refused.value).startswith(f"{path} is in use: ")
+        with sole_writer(tmp_path / "other.png"):
+            pass
+    with pytest.raises(KeyboardInterrupt), sole_writer(path):
+        assert len(names(tmp_path)) == 1
+        raise KeyboardInterrupt
+    assert os.name == "nt" or names(tmp_path) == []
+
+
+@posix
+def test_a_lock_that_was_removed_is_not_taken_for_the_next_one(tmp_path, monkeypatch):
+    """Whoever opened it before its user removed it must not write beside whoever makes it anew."""
+    path, taken = tmp_path / "a", files.lock
+
+    def late(descriptor: int) -> None:
+        lock_of(path).unlink()
+        lock_of(path).touch()
+        taken(descriptor)
+
+    monkeypatch.setattr(files, "lock", late)
+    with pytest.raises(InputError, match="is in use"), sole_writer(path):
+        pass
 
 
 def test_only_what_begins_with_the_name_is_removed(tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -114,6 +115,45 @@ def test_verdicts_stand_when_scores_change_in_their_last_digits(sample: Labelled
     _, threshold = metrics.f1_max(scores, labels)
     noise = np.random.default_rng(seed).uniform(-1e-7, 1e-7, scores.shape)
     np.testing.assert_array_equal(scores + noise >= threshold, scores >= threshold)
+
+
+def best_f1(scores: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+    """Every score as a threshold, all counted again."""
+    found = [(scores >= threshold, labels == 1) for threshold in scores]
+    return max(2 * (said & true).sum() / (said.sum() + true.sum()) for said, true in found)
+
+
+@given(st.integers(2, 9), st.sampled_from([np.float32, np.float64]), st.integers(0, 2**32 - 1))
+def test_threshold_parts_scores_that_are_neighbours_among_the_numbers_of_their_type(
+    size: int, kind: type, seed: int
+) -> None:
+    """Compared in their own type, as NumPy and torch do with a Python number, and as doubles."""
+    rng = np.random.default_rng(seed)
+    scores = np.full(size, rng.random(), kind)
+    for _ in range(3):
+        scores = np.where(rng.random(size) < 0.5, np.nextafter(scores, kind(2)), scores)
+    labels = np.append([0, 1], rng.integers(0, 2, size - 2))
+    best, threshold = metrics.f1_max(scores, labels)
+    assert best == pytest.approx(best_f1(scores, labels), abs=1e-12)
+    for said in (scores >= kind(threshold), scores >= threshold, scores.astype(float) >= threshold):
+        assert best == pytest.approx(reference.f1_score(labels, said), abs=1e-12)
+    told = torch.from_numpy(scores) >= threshold
+    assert best == pytest.approx(reference.f1_score(labels, told.numpy()), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "threshold"),
+    [
+        ([1e308, 1.7e308], [1, 0], 0.65e308),
+        ([-1e308, -1.7e308], [1, 0], -1.35e308),
+        ([-1e308, 1.7e308], [1, 0], -1e308),  # half the distance lower is no number
+        ([1.7e308, -1.7e308], [1, 0], 0.0),
+    ],
+)
+def test_threshold_of_the_largest_numbers(scores, labels, threshold) -> None:
+    best, found = metrics.f1_max(scores, labels)
+    assert found == pytest.approx(threshold)
+    assert best == best_f1(np.array(scores), np.array(labels))
 
 
 @given(labelled())

@@ -281,6 +281,18 @@ def test_prepared_network_gives_the_same(trusted):
     assert torch.allclose(expected, found, atol=1e-5)
 
 
+def test_a_redrawing_that_is_not_trusted_cannot_spoil_what_is_marked():
+    model = AEScPlus(generator=generator()).eval()
+    batch = images(2, 3, 64, 64, seed=9)
+    with torch.inference_mode():
+        expected = model(batch)
+        model.redraw.head.weight.fill_(torch.nan)
+        found = model(batch)
+    assert expected.isfinite().all() and found[:, 3:6].isnan().any()
+    assert torch.equal(found[:, 6:], expected[:, 6:])
+    assert torch.equal(found[:, :3], expected[:, :3])
+
+
 def test_defect_map_is_the_blurred_sum_of_both():
     marked, unlike = images(3, 1, 128, 160), images(3, 1, 128, 160, seed=1)
     both = (marked + 0.25 * unlike)[:, 0].numpy()

@@ -2,6 +2,8 @@
 
 import csv
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 from detectors import refused, save
 from quick_detector import QUICK, quick_detector
 
+from aesc.detector.heatmaps import HeatMaps
 from aesc.detector.report import write_results
-from aesc.files import sole_user
+from aesc.files import sole_user, temporary_beside
 from aesc.watch import WatchSettings, watch
 from aesc.watch.table import ResultTable
 
@@ -102,3 +105,85 @@ def test_names_as_long_as_the_system_allows_have_heat_maps_of_their_own(tmp_path
     found = [path.name for path in (tmp_path / "out" / "heatmaps").iterdir()]
     assert len(found) == 2
     assert all(len(name) == 255 and name.endswith(".png") for name in found)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in files(folder)}
+
+
+def test_heat_maps_are_those_of_the_table_beside_them(tmp_path):
+    """Those of the run before go; what somebody else put there stays."""
+    out = tmp_path / "out"
+    bad = [grey(tmp_path / "in" / name, 250) for name in ("no_ending.png", "a.png", "sub/b.tif")]
+    bad[0] = bad[0].rename(bad[0].with_suffix(""))
+    assert written(bad, out) == ["reject"] * 3
+    heat_maps = {f"heatmaps/{name}.png" for name in ("a.png", "sub/b.tif", "no_ending")}
+    assert files(out) == {"results.csv", "report.html", *heat_maps}
+    for name in ("notes.txt", "figure.png", "sub/plan.pdf"):
+        (out / "heatmaps" / name).write_text("mine")
+    own = {"heatmaps/notes.txt", "heatmaps/figure.png", "heatmaps/sub/plan.pdf"}
+    other = grey(tmp_path / "in" / "a.png", 100)
+    assert written([other, grey(tmp_path / "in" / "c.png", 250)], out) == ["good", "reject"]
+    assert files(out) == {"results.csv", "report.html", "heatmaps/c.png.png", *own}
+
+
+def test_heat_maps_without_their_table_are_known_by_their_names(tmp_path):
+    """As a run leaves them that was killed at its very end, or whose table was taken away."""
+    bad, good = grey(tmp_path / "a.jpeg", 250), grey(tmp_path / "b.png", 100)
+    written([bad], tmp_path / "out")
+    (tmp_path / "out" / "results.csv").unlink()
+    assert written([good], tmp_path / "out") == ["good"]
+    assert not (tmp_path / "out" / "heatmaps").exists()
+
+
+def test_a_run_that_is_stopped_leaves_the_results_before(tmp_path):
+    out = tmp_path / "out"
+    images = [grey(tmp_path / f"{index}.png", 250) for index in range(3)]
+    written(images[:2], out)
+    before = contents(out)
+    grey(images[0], 240)
+    writing = write_results(quick_detector(), images, out)
+    next(writing)
+    writing.close()
+    assert contents(out) == before
+    assert sorted(p.name for p in out.iterdir() if p.name.startswith(".")) == [".results.csv.lock"]
+
+
+@pytest.mark.parametrize("place", ["clear", "move"])
+def test_a_run_that_is_stopped_at_its_end_leaves_nothing_that_contradicts(
+    tmp_path, monkeypatch, place
+):
+    """Stopped once the old heat maps are gone, or once the new table has its name."""
+    out = tmp_path / "out"
+    images = [grey(tmp_path / f"{index}.png", 250) for index in range(2)]
+    written(images[:1], out)
+    clear = HeatMaps.clear
+
+    def stopped(self, *arguments) -> None:
+        if place == "clear":
+            clear(self, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(HeatMaps, place, stopped)
+    with pytest.raises(KeyboardInterrupt):
+        written(images, out)
+    monkeypatch.undo()
+    assert files(out) == {"results.csv"}
+    rows = (out / "results.csv").read_text(encoding="utf-8-sig").count("reject")
+    assert rows == (1 if place == "clear" else 2)
+    written(images[1:], out)
+    assert files(out) == {"results.csv", "report.html", "heatmaps/1.png.png"}
+
+
+def test_what_a_killed_run_left_goes(tmp_path):
+    image, out = grey(tmp_path / "x.png", 250), tmp_path / "out"
+    out.mkdir()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name in ("results.csv", "report.html", "heatmaps"):
+        left = temporary_beside(out / name)
+        left = left.with_name(left.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+        left.write_text("half")
+    written([image], out)
+    hidden = sorted(path.name for path in out.iterdir() if path.name.startswith("."))
+    assert hidden == [".results.csv.lock"]

@@ -80,6 +80,19 @@ def test_ssim_has_the_gradient_of_its_differences():
     assert torch.autograd.gradcheck(ssim_loss, (first.requires_grad_(), second.requires_grad_()))
 
 
+def test_ssim_needs_no_autocast_where_torch_has_none(monkeypatch):
+    """As torch 2.4 has none on Apple's GPUs, and raises even where it is to be switched off."""
+    first, second = noise(1, 1, 16, 16), noise(1, 1, 16, 16, seed=1)
+    expected = ssim_map(first, second)
+
+    def unsupported(device_type, **_):
+        raise RuntimeError(f"User specified an unsupported autocast device_type '{device_type}'")
+
+    monkeypatch.setattr(torch.amp, "is_autocast_available", lambda _: False)
+    monkeypatch.setattr(torch, "autocast", unsupported)
+    assert torch.equal(ssim_map(first, second), expected)
+
+
 def test_ssim_keeps_single_precision_under_autocast():
     first, second = noise(1, 1, 16, 16), noise(1, 1, 16, 16, seed=1).bfloat16()
     plain = ssim_map(first, second.float())

@@ -1,13 +1,17 @@
 """The cluster of this machine: its share for each run, its cards, and who can reach it."""
 
+import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 
+from aesc.experiment import RunConfig
 from aesc.machine import JOBS
-from aesc.sweep import cluster
+from aesc.sweep import Outcome, cluster
 
 SOCKETS = """
 import psutil
@@ -57,6 +61,39 @@ def test_threads_times_jobs_is_at_most_the_cores(workers, jobs, cores):
         share = {int(o["env"][variable]) for o in options}
         assert share == {cores // len(options)}
     assert {o["env"][JOBS] for o in options} == {str(len(options))}
+
+
+@pytest.mark.parametrize(("threads", "jobs", "each"), [(1, 4, 1), (1, 2, 1), (2, 2, 2), (8, 2, 4)])
+def test_threads_of_a_process_are_no_limit_to_the_workers(
+    workers, monkeypatch, threads, jobs, each
+):
+    """Such as OMP_NUM_THREADS=1: that many for each worker, and as many workers as cores."""
+    workers(1, 8)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    found = cluster._environments(jobs)
+    assert len(found) == jobs
+    assert {environment["OMP_NUM_THREADS"] for environment in found} == {str(each)}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX processes")
+def test_a_kernel_that_has_just_ended_does_not_save_the_others(monkeypatch):
+    ended, alive = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
+    children = [psutil.Process(ended.pid), psutil.Process(alive.pid)]
+    ended.kill()
+    ended.wait()
+    monkeypatch.setattr(psutil.Process, "children", lambda _: children)
+    try:
+        cluster.dask_teardown(None)
+        assert alive.wait(timeout=30) == -9
+    finally:
+        alive.kill()
+
+
+def test_a_run_without_an_image_score_has_a_summary():
+    scores = {"residual": SimpleNamespace(auroc=0.9126), "uncertainty": SimpleNamespace(auroc=None)}
+    record = SimpleNamespace(metrics=scores, image_metrics=scores.get)
+    text = Outcome(RunConfig(category="washer"), record).summary()
+    assert text == "residual image AUROC 0.913, uncertainty image AUROC —"
 
 
 def test_one_worker_per_gpu_each_with_a_card_of_its_own(workers, monkeypatch):

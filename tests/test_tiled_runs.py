@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_tiling import tilings
 
+from aesc.baselines import restoration_maps, typical_errors
 from aesc.detector import load
 from aesc.errors import InputError
 from aesc.experiment import METHODS, Experiment, RunConfig, ScoringOptions, method_trainer
@@ -71,6 +72,24 @@ def test_a_tile_far_from_the_others_is_what_the_network_makes_of_it_alone():
         alone = anomaly_maps(model, images[..., start : start + 64], passes=2)
         piece = tiled.residual[..., start : start + 64]
         torch.testing.assert_close(piece, alone.residual, rtol=1e-4, atol=1e-6)
+
+
+def test_errors_of_a_restoration_are_typical_of_tiles_where_tiles_are_scored():
+    """Each tile by hand, as an image of its own, both when it is learned from and when scored."""
+    method, generator = METHODS["itae"], torch.Generator().manual_seed(0)
+    train, images = torch.rand(2, 2, 3, 64, 64, generator=generator).unbind()
+    model = method.build(3, 32, 0.1, generator).eval()
+    options = ScoringOptions(2, 0, CPU, tiling=Tiling(32, 0))
+    found = method.maps(model, images, train, options).residual
+    pieces = [(row, column) for row in (0, 32) for column in (0, 32)]
+
+    def piece(of, row, column):
+        return of[..., row : row + 32, column : column + 32]
+
+    typical = typical_errors(model, torch.cat([piece(train, *place) for place in pieces]))
+    for place in pieces:
+        alone = restoration_maps(model, piece(images, *place), typical)
+        torch.testing.assert_close(piece(found, *place), alone, rtol=1e-4, atol=1e-5)
 
 
 def test_training_sees_squares_at_random_places_and_validates_in_the_middle():

@@ -131,6 +131,28 @@ def test_images_smaller_than_a_tile_are_refused():
     refused(lambda: RandomCrop(16)(small, generator), "20 x 8", "tile of 16")
 
 
+@pytest.mark.parametrize("kind", [torch.int64, torch.uint8, torch.bool])
+def test_results_that_cannot_be_averaged_are_refused(kind):
+    images = torch.ones(1, 1, 8, 20)
+    call = lambda: in_tiles(lambda tiles: [tiles.to(kind)], images, Tiling(8, 4))  # noqa: E731
+    refused(call, str(kind), "floating point")
+
+
+def test_squares_are_drawn_where_the_generator_is(monkeypatch):
+    """Elsewhere PyTorch refuses it: a generator of the CPU draws nothing on a card."""
+    generator, devices, draw = torch.Generator().manual_seed(0), [], torch.randint
+
+    def drawn(*sizes, generator, device):
+        devices.append(torch.device(device))
+        return draw(*sizes, generator=generator, device="cpu")
+
+    monkeypatch.setattr(torch, "randint", drawn)
+    numbers = torch.arange(180.0).view(2, 1, 9, 10)
+    assert RandomCrop(4)(numbers, generator)[:, 0, 0, 0].tolist() == [20, 122]
+    assert RandomCrop(4)(numbers.to("meta"), generator).shape == (2, 1, 4, 4)
+    assert devices == [generator.device] * 4
+
+
 # Reading
 
 

@@ -99,6 +99,16 @@ def test_learning_rate_halves_on_a_plateau(images):
     np.testing.assert_allclose(rates, [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25])
 
 
+def test_slow_gains_are_progress_when_they_add_up(images):
+    """Patience 1: two gains of 0.6 of a ten-thousandth are progress, two of 0.45 are none."""
+    for gain, expected in [(0.0012, [1] * 6), (0.0009, [1, 1, 1, 0.5, 0.5, 0.5])]:
+        run = trainer(images, settings=replace(SETTINGS, epochs=6))
+        values = iter([20 + gain * epoch for epoch in range(6)])
+        run._validate = lambda values=values: next(values)
+        rates = np.array(run.run(progress=False).learning_rate) / run.settings.learning_rate
+        np.testing.assert_allclose(rates, expected)
+
+
 def test_history_holds_the_rate_of_the_last_batch_of_each_epoch(images):
     """By hand: the cosine after 4 and after 9 of 10 batches."""
     settings = replace(SETTINGS, epochs=2, batches=5, decay="cosine")
@@ -198,7 +208,7 @@ def test_full_disk_keeps_the_last_checkpoint(images, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("aesc.training.checkpoint.save_file", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     with pytest.raises(InputError, match="No space left on device"):
         trainer(images, checkpoint=path).run(progress=False)
     assert_same(before, load_file(path))

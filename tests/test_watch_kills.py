@@ -17,6 +17,7 @@ from quick_detector import watch_slowly
 
 from aesc.detector import FitSettings, fit, survey
 from aesc.detector import save as save_detector
+from aesc.files import temporary_beside
 from aesc.training import TrainingSettings
 
 IMAGES, KILLS = 300, 20
@@ -36,6 +37,23 @@ def wait_for(reached) -> None:
     while not reached():
         assert time.monotonic() < end
         time.sleep(0.002)
+
+
+def test_what_a_killed_process_left_of_the_table_and_of_copies_goes(tmp_path):
+    """Also where a copy goes into a folder inside that of its verdict."""
+    out = tmp_path / "out"
+    save(tmp_path / "camera" / "a.png", np.zeros((8, 8), np.uint8))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    places = [out / "results.csv", out / "sorted" / "good" / "x.png", out / "sorted/good/in/y.png"]
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        left = temporary_beside(place)
+        left = left.with_name(left.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+        left.write_text("half")
+    watch_slowly(str(tmp_path / "camera"), str(out), 1)
+    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert found == {"results.csv", ".results.csv.lock", "sorted/good/a.png"}
 
 
 @posix

@@ -6,6 +6,8 @@ structural similarity", IEEE Transactions on Image Processing 13(4), 2004.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -53,7 +55,7 @@ def ssim_map(first: Tensor, second: Tensor, window: int = WINDOW, sigma: float =
     _check(first, second, window)
     number("sigma", sigma, 0.01, 1000.0)
     dtype = torch.promote_types(torch.promote_types(first.dtype, second.dtype), torch.float32)
-    with torch.autocast(first.device.type, enabled=False):
+    with _without_autocast(first.device.type):
         # Moved around 0: covariances stay, and lose less to rounding.
         x, y = first.to(dtype) - 0.5, second.to(dtype) - 0.5
         mean_x, mean_y, squares, product = gaussian_means(  # each B x C x H x W
@@ -74,6 +76,13 @@ def ssim_loss(first: Tensor, second: Tensor) -> Tensor:
         InputError: as `ssim_map`.
     """
     return (1 - ssim_map(first, second)).mean()
+
+
+def _without_autocast(device_type: str) -> AbstractContextManager[object]:
+    """Nothing is cast within; torch 2.4 has no autocast to be switched off on some devices."""
+    if torch.amp.is_autocast_available(device_type):
+        return torch.autocast(device_type, enabled=False)
+    return nullcontext()
 
 
 def _check(first: Tensor, second: Tensor, window: int) -> None:

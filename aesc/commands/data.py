@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from aesc.commands.terminal import Commands, local_path
+from aesc.commands.terminal import Commands, local_path, resuming
 from aesc.errors import InputError
 
 
@@ -43,16 +43,18 @@ def _data(options: argparse.Namespace) -> int:
         from aesc.data import fetch_mvtec
 
         folder = options.out or Path("data")
-        print(fetch_mvtec(folder, options.source, options.url, progress=progress))
+        with resuming(lambda: options.source is None):  # a download; an archive is read anew
+            print(fetch_mvtec(folder, options.source, options.url, progress=progress))
         return 0
     from aesc.synthetic import CATEGORIES, SIZE, embedded
 
-    folder = embedded(
-        SIZE if options.size is None else options.size,
-        seed=options.seed or 0,
-        cache=options.out,
-        progress=progress,
-    )
+    with resuming(lambda: True):  # the categories that are whole
+        folder = embedded(
+            SIZE if options.size is None else options.size,
+            seed=options.seed or 0,
+            cache=options.out,
+            progress=progress,
+        )
     for name, spec in CATEGORIES.items():
         print(f"{name:10} {spec.group:8} {spec.description} Defects: {', '.join(spec.defects)}.")
     print(folder)

@@ -43,7 +43,7 @@ def _export(options: argparse.Namespace) -> int:
     from aesc.detector import load
     from aesc.errors import ExportError
     from aesc.export import bundle, export
-    from aesc.files import check_writable
+    from aesc.files import check_writable, sole_writer
 
     out = options.out
     if options.bundle and out.suffix == ".onnx":
@@ -52,7 +52,7 @@ def _export(options: argparse.Namespace) -> int:
     detector = load(options.model, "cpu")
     check_writable(out.parent)
     try:
-        with _images(detector, options) as images:
+        with sole_writer(out), _images(detector, options) as images:
             checked = (bundle if options.bundle else export)(detector, out, images, options.input)
     except ExportError as error:
         return print_error(str(error), 1)

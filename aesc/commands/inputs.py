@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def images(names: Sequence[str], recursive: bool = False, out: Path | None = None) -> list[Path]:
     """The files that are named, those in folders that are named, and those named on stdin.
 
-    A file or folder that cannot be read is among them: it becomes a row with its error.
+    A file or folder that cannot be read is among them, a broken link too: it becomes a row with its
+    error. What is no file, such as a pipe, is left out of folders: reading it might never end.
 
     Args:
         names: files and folders, or ``-`` alone for stdin.
@@ -28,8 +29,13 @@ def images(names: Sequence[str], recursive: bool = False, out: Path | None = Non
         out: folder of the results; the pictures in it are no images to score.
 
     Raises:
-        InputError: no image is named, or a folder without one.
+        InputError: no image is named, a folder without one, or ``-`` among other names.
     """
+    if "-" in names and names != ["-"]:
+        raise InputError(
+            "- stands for all the names, which come on stdin: give it alone, or write ./- for a "
+            "file of that name."
+        )
     found: list[Path] = []
     for name in filter(None, _on_stdin() if names == ["-"] else names):
         path = own_path(name)
@@ -89,7 +95,8 @@ def region(text: str, size: tuple[int, int]) -> RegionOfInterest:
 def _on_stdin() -> list[str]:
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # names need not be UTF-8
-    listed = [line.rstrip("\n") for line in sys.stdin]
+    # A list of Windows ends its lines with \r\n; names that end in \r themselves are rarer.
+    listed = [line.removesuffix("\n").removesuffix("\r") for line in sys.stdin]
     if any("\0" in line for line in listed):
         raise InputError(
             "The names on stdin end with null characters: give one name a line, as find -print "
@@ -106,6 +113,5 @@ def _inside(folder: Path, recursive: bool, out: Path | None) -> list[Path]:
     if without is not None and Path(os.path.realpath(folder)).is_relative_to(without):
         without /= "heatmaps"
     seen = look(folder, recursive, without)
-    return sorted(
-        [*(folder / name for name in (*seen.files, *seen.passed)), *map(Path, seen.unlisted)]
-    )
+    names = (*seen.files, *seen.passed, *seen.broken)
+    return sorted([*(folder / name for name in names), *map(Path, seen.unlisted)])

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 
 from aesc.commands.detectors import verdict_line
-from aesc.commands.terminal import DEVICES, Commands, local_path, print_note
+from aesc.commands.terminal import DEVICES, Commands, local_path, print_note, resuming
 from aesc.errors import InputError
 
 
@@ -73,9 +73,10 @@ def _watch(options: argparse.Namespace) -> int:
     )
     detector = load(options.model, options.device)
     counts: Counter[str] = Counter()
-    for result in watch(detector, options.folder, options.out, settings, print_note):
-        counts[result.verdict] += 1
-        print(as_json(result) if options.json else verdict_line(result), flush=True)
+    with resuming(lambda: True):  # every row is on the disk
+        for result in watch(detector, options.folder, options.out, settings, print_note):
+            counts[result.verdict] += 1
+            print(as_json(result) if options.json else verdict_line(result), flush=True)
     print(", ".join(f"{number} {verdict}" for verdict, number in counts.items()), file=sys.stderr)
     return int(counts["error"] > 0)
 

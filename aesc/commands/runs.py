@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from aesc.commands.terminal import DEVICES, PLACE, Commands, local_path, print_error, print_notes
+from aesc.commands.terminal import (
+    DEVICES,
+    PLACE,
+    Commands,
+    local_path,
+    print_error,
+    print_notes,
+    resuming,
+)
 from aesc.errors import InputError
+
+if TYPE_CHECKING:
+    from aesc.experiment import RunConfig
+    from aesc.records import Record, Store
 
 
 def add_parsers(commands: Commands) -> None:
@@ -46,7 +59,9 @@ def _add_sweep(commands: Commands) -> None:
     sweep.add_argument(
         "--notebook", type=local_path, help="another notebook with the same parameters"
     )
-    sweep.add_argument("--jobs", type=int, help="runs at a time (default: one per GPU or core)")
+    sweep.add_argument(
+        "--jobs", type=int, help="runs at a time (default and most: one per GPU or core)"
+    )
     sweep.add_argument("--scheduler", help="address of a Dask scheduler")
     sweep.add_argument("--cluster", type=local_path, help="YAML file of a Dask cluster")
     sweep.add_argument("--dry-run", action="store_true", help="only list the runs")
@@ -73,17 +88,13 @@ def _run(options: argparse.Namespace) -> int:
     from aesc.experiment import RunConfig
     from aesc.records import Store
     from aesc.sweep import check_categories
-    from aesc.sweep.running import run_in
 
     config = RunConfig.checked(**_settings(options, RunConfig.model_fields))
     check_categories([config])
     store = Store(options.out)
-    store.check()
-    record = store.finished(config)
-    state = "finished before" if record else "running"
-    print(f"{config.name}: {state}", file=sys.stderr, flush=True)
     try:
-        record = record or run_in(config, store, notebook=None, progress=True)
+        with resuming(lambda: _is_kept([config], store)):
+            record = _finished_or_run(config, store)
     except NotebookError as error:
         return print_error(str(error), code=1)
     print_notes([record])
@@ -93,8 +104,30 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _finished_or_run(config: RunConfig, store: Store) -> Record:
+    """The record of a run, which is run if need be."""
+    from aesc.sweep.running import run_in
+
+    store.check()
+    record = store.finished(config)
+    state = "finished before" if record else "running"
+    print(f"{config.name}: {state}", file=sys.stderr, flush=True)
+    return record or run_in(config, store, notebook=None, progress=True)
+
+
+def _is_kept(configs: Sequence[RunConfig], store: Store) -> bool:
+    """Whether the same runs would find something to go on with."""
+    folder = store.folder
+    if folder is not None and any((folder / f"{c.name}.checkpoint").exists() for c in configs):
+        return True
+    with suppress(InputError):  # it is out of reach
+        return any(store.finished(config) for config in configs)
+    return False
+
+
 def _sweep(options: argparse.Namespace) -> int:
     from aesc.experiment import RunConfig
+    from aesc.records import Store
     from aesc.sweep import check_categories, plan, sweep
 
     several = {"models", "corruptions", "seeds"}
@@ -105,14 +138,15 @@ def _sweep(options: argparse.Namespace) -> int:
         check_categories(configs)
         print(*(config.name for config in configs), sep="\n")
         return 0
-    outcomes = sweep(
-        configs,
-        options.out,
-        scheduler=options.scheduler,
-        specification=options.cluster,
-        jobs=options.jobs,
-        notebook=options.notebook,
-    )
+    with resuming(lambda: _is_kept(configs, Store(options.out))):
+        outcomes = sweep(
+            configs,
+            options.out,
+            scheduler=options.scheduler,
+            specification=options.cluster,
+            jobs=options.jobs,
+            notebook=options.notebook,
+        )
     failed = [outcome for outcome in outcomes if outcome.record is None]
     print_notes(outcome.record for outcome in outcomes if outcome.record is not None)
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} runs are finished in {options.out}")

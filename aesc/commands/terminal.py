@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -23,6 +24,10 @@ DEVICES = "auto, cpu, cuda, cuda:N, mps (default: auto)"
 
 PLACE = "folder or fsspec address"
 """Where runs can go to."""
+
+
+class InterruptedWorkError(KeyboardInterrupt):
+    """Somebody interrupted a command that says what the same one will do the next time."""
 
 
 def local_path(text: str) -> Path:
@@ -76,6 +81,23 @@ def side_or_size(text: str) -> int | tuple[int, int]:
             f"it is {text!r}: give the side of a square, such as 256, or WIDTHxHEIGHT."
         )
     return int(text)
+
+
+@contextmanager
+def resuming(kept: Callable[[], bool]) -> Iterator[None]:
+    """Have whoever interrupts the block told what the same command will do the next time.
+
+    Args:
+        kept: whether something is there that it goes on with; asked when it is interrupted.
+
+    Raises:
+        InterruptedWorkError: the block was interrupted.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        will = "resumes where it stopped" if kept() else "begins anew"
+        raise InterruptedWorkError(f"the same command {will}") from interrupt
 
 
 def print_notes(records: Iterable[Record]) -> None:

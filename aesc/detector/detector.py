@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -13,12 +14,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aesc._checks import whole
 from aesc.detector.calibration import FALSE_REJECTS, REVIEW, Calibration, check_shares
-from aesc.detector.familiar import Familiar, check_like
-from aesc.detector.inputs import Picture, Preprocessing, Source, read_all
+from aesc.detector.calibration_images import calibration_images
+from aesc.detector.familiar import Familiar
+from aesc.detector.inputs import Picture, Preprocessing, Source
 from aesc.detector.limit import with_limit
 from aesc.detector.result import Result, Verdict, find_regions
 from aesc.detector.scoring import BATCH, Scored, Scorer
@@ -29,9 +32,6 @@ READERS = 4
 
 MOST_SAMPLED = 2**18
 """Pixels of a map that count for ``quiet``, at most: of larger ones, every k-th."""
-
-MIN_CALIBRATION = 10
-"""Fewest good images that a threshold is taken from."""
 
 _CPU = torch.device("cpu")
 
@@ -115,13 +115,17 @@ class Detector:
     def stream(self, images: Iterable[Source], batch_size: int | None = None) -> Iterator[Result]:
         """Score images as they come, in their order, in constant memory.
 
-        Images are decoded by threads while the network computes. One that cannot be read is a
-        result with the verdict ``error``, and the others go on. The same bytes twice in a row, as
-        from a camera that hangs, are set aside for review.
+        Images are decoded by threads; those of a list, or another sequence, while the network
+        computes on the ones before. Anything else may be a camera, whose next image is not there
+        yet: it is asked for more only when the results so far were taken. One that cannot be read
+        or scored is a result with the verdict ``error``, and the others go on. The same bytes twice
+        in a row, as from a camera that hangs, are set aside for review.
 
         Args:
-            images: any number of them, see `Preprocessing.read`.
-            batch_size: images at a time; by default `BATCH`, or one where images are cut into
+            images: any number of them, see `Preprocessing.read`. What iterating over them raises is
+                passed on.
+            batch_size: images at a time, whose results come together: 1 gives each result of a
+                camera before its next image. By default `BATCH`, or one where images are cut into
                 tiles. It does not change the results.
 
         Raises:
@@ -131,11 +135,13 @@ class Detector:
         if batch_size is None:
             batch_size = BATCH if self.preprocessing.tiling is None else 1
         whole("batch_size", batch_size)
-        last, pending, started = "", iter(images), time.perf_counter()
+        last, pending, listed = "", iter(images), isinstance(images, Sequence)
         with ThreadPoolExecutor(READERS) as pool:
             ahead = pool.map(self._read, list(islice(pending, batch_size)))
+            started = time.perf_counter()  # waiting for a camera takes no time of ours
             while batch := list(ahead):
-                ahead = pool.map(self._read, list(islice(pending, batch_size)))
+                if listed:
+                    ahead = pool.map(self._read, list(islice(pending, batch_size)))
                 pictures = [picture for picture in batch if isinstance(picture, Picture)]
                 judged = iter(self.judge(pictures, last))
                 seconds = (time.perf_counter() - started) / len(batch)
@@ -144,7 +150,9 @@ class Detector:
                 del batch, pictures  # large ones shall not stay while the caller works
                 for result in results:
                     yield replace(result, seconds=seconds)
-                started = time.perf_counter()  # what the caller does takes no time of ours
+                if not listed:
+                    ahead = pool.map(self._read, list(islice(pending, batch_size)))
+                started = time.perf_counter()  # nor does what the caller does
 
     def calibrate(
         self,
@@ -157,45 +165,53 @@ class Detector:
         What an odd image is, too, is told by these images from then on.
 
         Args:
-            good: good images, best from another day.
+            good: good images, best from another day. What repeats another image counts once: a copy
+                says nothing about the images to come.
             false_rejects: share of good images that may be rejected; by default that of this
                 detector.
             review: share that may be rejected or set aside; by default that of this detector.
 
         Raises:
-            InputError: fewer than `MIN_CALIBRATION` images, or one that cannot be read or differs
-                in size or mode from the good images of the training.
+            InputError: fewer than ten different images, or one that cannot be read or differs in
+                size or mode from the good images of the training.
         """
-        sources = list(good)
-        check_count(len(sources))
-        pictures = read_all(self.preprocessing, sources)
         known = self.familiar
-        if known is not None:
-            for picture in pictures:
-                check_like(picture.name, picture.size, picture.mode, known.sizes, known.modes)
+        pictures = calibration_images(self.preprocessing, list(good), known)
         familiar = Familiar.of(pictures, known.modes if known is not None else ())
         shares = {"false_rejects": false_rejects, "review": review}
         chosen = {name: share for name, share in shares.items() if share is not None}
-        new = self.calibrated_on(pictures, familiar=familiar, **chosen)
+        card = {**self.card, "calibrated": f"anew, on {len(pictures)} good images"}
+        new = self.calibrated_on(pictures, familiar=familiar, card=card, **chosen)
         return with_limit(new, pictures)
 
     def calibrated_on(self, pictures: Iterable[Picture], **changes: Any) -> Detector:
-        """As `calibrate`, of images that were read and checked.
+        """As `calibrate`, of images that were read and checked. They are gone through once.
 
         Args:
             pictures: good images.
             changes: other attributes of the new detector.
+
+        Raises:
+            InputError: no images, or some whose score is not finite.
         """
         scores, maxima, samples = [], [], []
-        for scored in self.scored(pictures):
+        valid: deque[NDArray[np.bool_]] = deque()
+
+        def noted() -> Iterator[Picture]:
+            for picture in pictures:
+                valid.append(picture.valid)
+                yield picture
+
+        for scored in self.scored(noted()):
             scores.append(scored.score)
             maxima.append(scored.map.max())
-            samples.append(scored.map.ravel()[:: -(-scored.map.size // MOST_SAMPLED)])
+            values = scored.map[valid.popleft()]
+            samples.append(values[:: -(-values.size // MOST_SAMPLED)])
         return replace(
             self,
             images=Calibration.of(scores),
             pixels=Calibration.of(maxima),
-            quiet=float(np.quantile(np.concatenate(samples), 0.95)) if samples else 0.0,
+            quiet=float(np.quantile(np.concatenate(samples), 0.95)),
             **changes,
         )
 
@@ -226,6 +242,14 @@ class Detector:
 
     def _result(self, picture: Picture, scored: Scored, repeated: bool) -> Result:
         calibration, score = self._calibrated(self.images), scored.score
+        # No comparison with NaN is true, so that it would be good.
+        if not np.isfinite([score, scored.map.min(), scored.map.max()]).all():
+            return Result.failed(
+                picture.name,
+                self.threshold,
+                f"{picture.name} gets a score that is not finite: copy the detector again, or make "
+                "it anew with `aesc fit`.",
+            )
         relative = scored.map / np.float32(max(self.pixel_threshold, 1e-12))
         odd = list(self.familiar.oddities(picture)) if self.familiar is not None else []
         if repeated:
@@ -235,7 +259,9 @@ class Detector:
             verdict = "review"
         if calibration.rejects(score, self.false_rejects):
             verdict = "reject"
-        regions = find_regions(relative, picture.box)
+        regions = tuple(
+            region.within(picture.size) for region in find_regions(relative, picture.box)
+        )
         if verdict == "reject" and not regions:
             odd.append("diffuse: rejected as a whole, without a region that stands out")
         return Result(
@@ -256,8 +282,7 @@ class Detector:
             return self.preprocessing.read(source)
         except InputError as error:
             name = str(source) if isinstance(source, (str, Path)) else "image"
-            nothing = float("nan")
-            return Result(name, "error", nothing, self.threshold, nothing, notes=(str(error),))
+            return Result.failed(name, self.threshold, str(error))
 
     def _calibrated(self, calibration: Calibration | None) -> Calibration:
         if calibration is None:
@@ -266,15 +291,3 @@ class Detector:
                 "line with aesc calibrate."
             )
         return calibration
-
-
-def check_count(images: int) -> None:
-    """Refuse too few calibration images.
-
-    Raises:
-        InputError: fewer than `MIN_CALIBRATION`.
-    """
-    if images < MIN_CALIBRATION:
-        raise InputError(
-            f"The calibration images are {images}: give at least {MIN_CALIBRATION} good ones."
-        )

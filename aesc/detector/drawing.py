@@ -71,7 +71,7 @@ def thumbnail(image: PIL.Image.Image, side: int = 240) -> str:
 
 def _rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     """An 8-bit colour copy; images of more bits are stretched to their brightest pixel."""
-    if image.mode in ("L", "RGB"):
+    if not image.mode.startswith(("I", "F")):  # whole numbers of 16 or 32 bits, or floats
         return image.convert("RGB")
     values = np.asarray(image, np.float32)
     most = float(values.max()) or 1.0

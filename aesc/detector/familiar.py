@@ -63,7 +63,10 @@ class Familiar:
             modes: of earlier good images, which say what arrays and tensors stand for.
         """
         total, count, side = np.zeros(()), 0, 0
+        sizes, own = set[Size](), set[str]()
         for picture in pictures:
+            sizes.add(picture.size)
+            own |= meant(picture.mode, modes)
             side = side or min(picture.valid.shape)
             grey = reduced(picture.pixels.mean(0)).astype(np.float64)  # h x w
             if count == 0 or grey.shape == total.shape:
@@ -83,9 +86,7 @@ class Familiar:
             for name, (low, high) in ranges.items()
             if not (name.startswith("shift") and high - low > limit)
         }
-        sizes = tuple(sorted({picture.size for picture in pictures}))
-        own = {mode for picture in pictures for mode in meant(picture.mode, modes)}
-        return cls(sizes, tuple(sorted(own)), ranges, mean)
+        return cls(tuple(sorted(sizes)), tuple(sorted(own)), ranges, mean)
 
     def oddities(self, picture: Picture) -> tuple[str, ...]:
         """What about an image lies outside the good images, a phrase for each; often nothing."""
@@ -179,7 +180,9 @@ def measure(pixels: NDArray[np.float32], mean: NDArray[np.float32]) -> dict[str,
 
 
 def _change(grey: NDArray[np.float32], axis: int) -> float:
-    """Mean absolute difference of neighbours along an axis."""
+    """Mean absolute difference of neighbours along an axis; 0 of a line, which has none."""
+    if grey.shape[axis] == 1:
+        return 0.0
     differences = np.diff(grey, axis=axis)
     return float(np.abs(differences, out=differences).mean())
 

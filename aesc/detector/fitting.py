@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
@@ -58,10 +59,11 @@ def fit(
     method, device = METHODS[settings.method], resolve_device(settings.device)
     check_images(found, settings)
     reading = settings.reading(found.white_level)
-    train, chosen, apart = (
+    seen, apart = (
         read_all(reading, [good.path for good in part])
-        for part in (found.train, found.choice, found.calibration)
+        for part in ((*found.train, *found.choice), found.calibration)
     )
+    train, chosen = seen[: len(found.train)], seen[len(found.train) :]
     images = training_images(train, reading, MOST_TILES, settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     momentum = PRESETS[settings.preset].momentum
@@ -72,7 +74,7 @@ def fit(
         images,
         training_images(chosen, reading, MOST_CHOICE, settings.seed),
         schedule or settings.schedule(checkpoint)[0],
-        whole=None if reading.tiling is None else [torch.from_numpy(p.pixels) for p in train],
+        whole=None if reading.tiling is None else Whole(train),
         seed=settings.seed,
         device=device,
         checkpoint=checkpoint,
@@ -84,7 +86,7 @@ def fit(
         method=settings.method,
         preprocessing=reading,
         learned=method.learn(model, images, device),
-        familiar=Familiar.of([*train, *chosen]),
+        familiar=Familiar.of(seen),
         false_rejects=settings.false_rejects,
         review=settings.review,
         device=device,
@@ -113,8 +115,32 @@ def least_typical(detector: Detector, found: Survey, count: int = 5) -> list[tup
     scored = [
         (path, result.score / detector.threshold)
         for path, result in zip(paths, results, strict=True)
+        if result.verdict != "error"  # NaN has no place in an order
     ]
     return sorted(scored, key=lambda item: -item[1])[:count]
+
+
+class Whole(Sequence[Tensor]):
+    """The images that tiles are cut from, C x H x W each, read when they are asked for.
+
+    Args:
+        pictures: good images, which may be read one by one.
+    """
+
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self._pictures = pictures
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    @overload
+    def __getitem__(self, index: int) -> Tensor: ...
+    @overload
+    def __getitem__(self, index: slice) -> Whole: ...
+    def __getitem__(self, index: int | slice) -> Tensor | Whole:
+        if isinstance(index, slice):
+            return Whole(self._pictures[index])
+        return torch.from_numpy(self._pictures[index].pixels)
 
 
 def training_images(

@@ -136,7 +136,7 @@ class Preprocessing:
 
         Raises:
             InputError: no readable image, an array of another shape, type or range, or an image of
-                another size than the region of interest.
+                another size than the region of interest, or too long or thin for the size.
         """
         name = name or (str(source) if isinstance(source, (str, Path)) else "image")
         image = opened(source, name)
@@ -145,10 +145,14 @@ class Preprocessing:
         if cuts[0].mode == "F" and not all(np.isfinite(np.asarray(cut)).all() for cut in cuts):
             raise InputError(f"{name} holds NaN or infinite values: save it again.")
         size = self.size or cuts[0].size
+        valid = resized_mask(inside, size)
+        if not valid.any():  # a strip that falls between the rows or columns that are kept
+            raise InputError(
+                f"{name} is {image.size[0]} x {image.size[1]} pixels, too thin to be seen at "
+                f"{size[0]} x {size[1]}: cut it, or fit with a size like it."
+            )
         pixels = self._pixels(cuts, name, size, 1.0 if image.scaled else self.white_level)
-        return Picture(
-            name, pixels, resized_mask(inside, size), image.size, box, image.mode, image.digest
-        )
+        return Picture(name, pixels, valid, image.size, box, image.mode, image.digest)
 
     def _pixels(
         self, bands: Sequence[PIL.Image.Image], name: str, size: Size, white: float

@@ -105,12 +105,14 @@ def detection_limit(
     """Draw marks on good images and count how many are rejected.
 
     The marks have `SIZES` and `CONTRASTS`, lie anywhere in the region of interest, and are drawn at
-    the resolution of the network.
+    the resolution of the network. For each size and contrast, the images to draw on are drawn anew:
+    none is taken twice before all were, and neighbours in name order, which are much alike, need
+    not come together.
 
     Args:
         detector: calibrated.
         pictures: good images that it was not trained on, read; at least one.
-        seed: of kind, place and direction of the marks.
+        seed: of the images, and of place and direction of the marks.
 
     Raises:
         InputError: no image, or a detector without a threshold.
@@ -127,9 +129,11 @@ def detection_limit(
     for size in SIZES:
         row = []
         for contrast in CONTRASTS:
+            rounds = -(-MARKS // len(pictures))
+            order = np.concatenate([rng.permutation(len(pictures)) for _ in range(rounds)])[:MARKS]
             drawn = [
-                marked(pictures[i % len(pictures)], size * side, contrast / 255, DRAW[i % 2], rng)
-                for i in range(MARKS)
+                marked(pictures[place], size * side, contrast / 255, DRAW[i % len(DRAW)], rng)
+                for i, place in enumerate(order)
             ]
             scores = [scored.score for scored in detector.scored(drawn)]
             rejected = [detector.images.rejects(s, detector.false_rejects) for s in scores]

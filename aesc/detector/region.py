@@ -77,8 +77,16 @@ class RegionOfInterest:
         Raises:
             InputError: it is of another size than the region was drawn for.
         """
-        if picture.size != self.size:
+        self.check_size(picture.size, name)
+
+    def check_size(self, size: tuple[int, int], name: str) -> None:
+        """As `check`, for an image of which only width and height are at hand.
+
+        Raises:
+            InputError: as `check`.
+        """
+        if size != self.size:
             raise InputError(
-                f"{name} is {picture.width} x {picture.height} pixels: the region of interest was "
-                f"drawn for {self.size[0]} x {self.size[1]}, so give images of that size."
+                f"{name} is {size[0]} x {size[1]} pixels: the region of interest was drawn for "
+                f"{self.size[0]} x {self.size[1]}, so give images of that size."
             )

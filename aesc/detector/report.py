@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -14,14 +14,21 @@ from typing import Any
 
 import PIL.Image
 
-from aesc._names import with_ending
 from aesc.data.images import decode, read_bytes
 from aesc.detector.calibration import images_needed
 from aesc.detector.detector import Detector
 from aesc.detector.drawing import overlay, thumbnail
+from aesc.detector.heatmaps import maps_of, remove
 from aesc.detector.result import VERDICTS, Result
 from aesc.errors import InputError
-from aesc.files import check_writable, sole_user, unwritable, whole_file
+from aesc.files import (
+    check_writable,
+    lock_of,
+    remove_abandoned,
+    sole_user,
+    unwritable,
+    whole_file,
+)
 
 COLUMNS = (
     "image", "verdict", "score", "threshold", "p_value", "regions", "x", "y", "width", "height",
@@ -50,10 +57,11 @@ def write_results(
 ) -> Iterator[Result]:
     """Score files and write ``results.csv``, ``report.html`` and ``heatmaps/`` into a folder.
 
-    The table is there under its name when the last image is scored, and not before. A heat map has
-    the path that its image has inside the folder common to all images. An image that has gone since
-    it was scored has its row, and no picture. The folder is in use until the last result was taken,
-    or the iterator was closed.
+    They are there under their names when the last image is scored, and not before: a run that is
+    stopped leaves those of the run before. A heat map has the path that its image has inside the
+    folder common to all images; those of earlier runs go (see `aesc.detector.heatmaps`). An image
+    that has gone since it was scored has its row, and no picture. The folder is in use until the
+    last result was taken, or the iterator was closed.
 
     Args:
         detector: calibrated.
@@ -75,12 +83,8 @@ def write_results(
     table = out / "results.csv"
     with sole_user(lock_of(table)):
         _refuse_watched(table)
+        remove_abandoned(out)
         yield from _written(detector, images, out, heat_maps)
-
-
-def lock_of(table: Path) -> Path:
-    """The file that stands for a table: whoever writes the table holds its lock."""
-    return table.with_name(f".{table.name}.lock")
 
 
 def row(result: Result) -> list[object]:
@@ -194,31 +198,42 @@ def _refuse_watched(table: Path) -> None:
 def _written(
     detector: Detector, images: Sequence[Path], out: Path, heat_maps: bool
 ) -> Iterator[Result]:
-    """As `write_results`, into a folder that is free to be written to."""
+    """As `write_results`, into a folder that is free to be written to.
+
+    However it ends, no heat map and no page lies beside the table of another run: the old ones go
+    before the new table has its name, and the new ones come after it.
+    """
+    table, page = out / "results.csv", out / "report.html"
     quiet = relative_quiet(detector)
-    common = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in images])
     shown: list[Shown] = []
     counts: Counter[str] = Counter()
-    with (
-        whole_file(out / "results.csv") as temporary,
-        # A byte-order mark tells Excel that the names are UTF-8.
-        # Names need not be UTF-8: their bytes are written as they are.
-        temporary.open("w", encoding="utf-8-sig", errors="surrogateescape", newline="") as file,
-    ):
+    with maps_of(out / "heatmaps", images) as maps:
+        with whole_file(table) as temporary, closing(_rows(detector, images, temporary)) as rows:
+            for result in rows:
+                counts[result.verdict] += 1
+                picture = _picture(result, quiet)
+                if heat_maps and picture is not None and result.verdict != "good":
+                    maps.add(picture, result.image)
+                shown = _worst([*shown, Shown(without_map(result), _small(picture))])
+                yield without_map(result)
+            remove(page)
+            maps.clear(table)
+        maps.move()
+    text = report(detector, shown, counts, "Anomaly report")
+    with whole_file(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _rows(detector: Detector, images: Sequence[Path], path: Path) -> Generator[Result, None, None]:
+    """Score images and write the table, a row for each."""
+    # A byte-order mark tells Excel that the names are UTF-8.
+    # Names need not be UTF-8: their bytes are written as they are.
+    with path.open("w", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for result in detector.stream(images):
             writer.writerow(row(result))
-            counts[result.verdict] += 1
-            picture = _picture(result, quiet)
-            if heat_maps and picture is not None and result.verdict != "good":
-                inside = os.path.relpath(os.path.abspath(result.image), common)
-                _save_heat_map(picture, with_ending(out / "heatmaps" / inside, ".png"))
-            shown = _worst([*shown, Shown(without_map(result), _small(picture))])
-            yield without_map(result)
-    page = report(detector, shown, counts, "Anomaly report")
-    with whole_file(out / "report.html") as temporary:
-        temporary.write_text(page, encoding="utf-8")
+            yield result
 
 
 def _worst(shown: list[Shown]) -> list[Shown]:
@@ -249,14 +264,6 @@ def _picture(result: Result, quiet: float) -> PIL.Image.Image | None:
 
 def _small(picture: PIL.Image.Image | None) -> str:
     return "" if picture is None else thumbnail(picture)
-
-
-def _save_heat_map(picture: PIL.Image.Image, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
 
 
 def as_json(result: Result) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -37,6 +38,22 @@ class Region:
     area: int
     peak: float
 
+    def within(self, size: tuple[int, int]) -> Region:
+        """Its box cut to an image, beyond whose edges it may reach by half a pixel of the map.
+
+        Args:
+            size: width and height of the image.
+
+        Example:
+            >>> Region(x=-2, y=32, width=8, height=1, area=6, peak=1.5).within((64, 32))
+            Region(x=0, y=31, width=6, height=1, area=6, peak=1.5)
+        """
+        x, y = (
+            min(max(low, 0), side - 1) for low, side in zip((self.x, self.y), size, strict=True)
+        )
+        right, below = min(self.x + self.width, size[0]), min(self.y + self.height, size[1])
+        return replace(self, x=x, y=y, width=max(1, right - x), height=max(1, below - y))
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -69,6 +86,11 @@ class Result:
     box: Box = (0, 0, 0, 0)
     map: NDArray[np.float32] | None = field(default=None, repr=False)
     seconds: float = 0.0
+
+    @classmethod
+    def failed(cls, image: str, threshold: float, note: str) -> Result:
+        """An image that could not be scored, and why."""
+        return cls(image, "error", math.nan, threshold, math.nan, notes=(note,))
 
     def to_dict(self) -> dict[str, Any]:
         """All but the map, as JSON can hold it; what is NaN becomes None."""

@@ -27,8 +27,9 @@ class Scored:
     """One image, scored.
 
     Attributes:
-        score: image score, higher is more anomalous; of an image in tiles, the highest of a tile.
-        map: float32 H x W, blurred, 0 where it is not valid before the blur.
+        score: image score of the valid pixels, higher is more anomalous; of an image in tiles, the
+            highest of a tile.
+        map: float32 H x W, blurred; 0 where the image is not valid, before the blur and after it.
     """
 
     score: float
@@ -69,10 +70,11 @@ class Scorer:
             yield from (self._in_tiles(picture, self.tiling) for picture in pending)
             return
         while batch := list(islice(pending, BATCH)):
-            maps = self._maps([p.pixels for p in batch], [p.valid for p in batch])
-            scores = image_scores(maps, self.norm).tolist()
+            valid = [picture.valid for picture in batch]
+            maps = self._maps([picture.pixels for picture in batch], valid)
+            scores = self._scores(maps, valid)
             # SciPy lets other threads compute.
-            yield from map(Scored, scores, list(self._pool.map(self._blurred, maps)))
+            yield from map(Scored, scores, list(self._pool.map(self._blurred, maps, valid)))
 
     def _in_tiles(self, picture: Picture, tiling: Tiling) -> Scored:
         """Tiles where nothing is valid are left out."""
@@ -86,18 +88,29 @@ class Scorer:
         mosaic = Mosaic(tiling, height, width)
         for start in range(0, len(corners), BATCH):
             part = corners[start : start + BATCH]
-            maps = self._maps(
-                [tiling.cut(picture.pixels, corner) for corner in part],
-                [tiling.cut(picture.valid, corner) for corner in part],
-            )
-            scores += image_scores(maps, self.norm).tolist()
+            valid = [tiling.cut(picture.valid, corner) for corner in part]
+            maps = self._maps([tiling.cut(picture.pixels, corner) for corner in part], valid)
+            scores += self._scores(maps, valid)
             for corner, values in zip(part, maps, strict=True):
                 mosaic.add(corner, values)
-        return Scored(max(scores, default=0.0), self._blurred(mosaic.whole()))
+        highest = float(np.max(scores)) if scores else 0.0  # unlike `max`, NaN if any is
+        return Scored(highest, self._blurred(mosaic.whole(), picture.valid))
 
-    def _blurred(self, values: Tensor) -> NDArray[np.float32]:
-        """A map H x W, blurred."""
-        return smooth(values[None], self.sigma)[0].numpy()
+    def _scores(self, maps: Tensor, valid: Sequence[NDArray[np.bool_]]) -> list[float]:
+        """Image scores of the valid pixels, 0 without any; elsewhere the maps, B x H x W, are 0."""
+        scores: list[float] = image_scores(maps, self.norm).tolist()
+        if self.norm == "top":  # zeros move its median; the other norms do not see them
+            for index, inside in enumerate(valid):
+                if inside.any() and not inside.all():
+                    seen = maps[index][torch.from_numpy(inside)]
+                    scores[index] = float(image_scores(seen[None, None], self.norm))
+        return scores
+
+    def _blurred(self, values: Tensor, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """A map H x W, blurred, without what the blur spreads to where it is not valid."""
+        blurred: NDArray[np.float32] = smooth(values[None], self.sigma)[0].numpy()
+        blurred[~valid] = 0
+        return blurred
 
     def _maps(
         self, pixels: Sequence[NDArray[np.float32]], valid: Sequence[NDArray[np.bool_]]
@@ -106,4 +119,4 @@ class Scorer:
         images = torch.from_numpy(np.stack(pixels)).to(self.device)  # B x C x H x W
         with torch.inference_mode():
             found = self.compare(images)[1][self.kind].cpu()
-        return found * torch.from_numpy(np.stack(valid))
+        return found.masked_fill(~torch.from_numpy(np.stack(valid)), 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from aesc.data import ImageStream
 from aesc.errors import InputError
 from aesc.noise import Corruption
 from aesc.scoring import AnomalyMaps, Compared, map_batches
-from aesc.tiling import Tiling, in_tiles
+from aesc.tiling import Corner, Tiling, in_tiles
 from aesc.training import Augment
 
 
@@ -26,7 +27,7 @@ class ScoringOptions:
         seed: seed of the dropout.
         device: where to compute.
         progress: show a bar with the time left.
-        kinds: maps that are wanted, by name; all by default.
+        kinds: maps that are wanted, by name; others may be left out. By default all.
         tiling: how images are cut for the network; None shows it whole images.
     """
 
@@ -116,14 +117,15 @@ class Method:
         Args:
             model: the trained network; it is put in evaluation mode and moved to the device.
             images: N x C x H x W in [0, 1].
-            train: the images that it was trained on.
+            train: the images that it was trained on, or that its tiles were of.
             options: passes, seed, device, bar and kinds of map.
 
         Raises:
             InputError: no images, or images that do not fit the network.
         """
         model.to(options.device).eval()
-        learned = self.learn(model, train, options.device)
+        seen = train if options.tiling is None else cast(Tensor, _Tiles(train, options.tiling))
+        learned = self.learn(model, seen, options.device)
         compare = self.comparison(model, learned, options)
         if options.tiling is not None:
             compare = _tiled(compare, options.tiling)
@@ -172,6 +174,26 @@ class Method:
                 f"size is {width}x{height}: give one number for {self.title}, which takes square "
                 "images."
             )
+
+
+@dataclass(frozen=True)
+class _Tiles:
+    """All tiles of images, which are split like a tensor of them and cut an image at a time."""
+
+    images: Tensor | ImageStream
+    tiling: Tiling
+
+    def __len__(self) -> int:
+        return len(self.images) * len(self._corners())
+
+    def split(self, batch_size: int) -> Iterator[Tensor]:
+        for image in self.images.split(1):  # 1 x C x H x W
+            tiles = [self.tiling.cut(image, corner) for corner in self._corners()]
+            yield from torch.cat(tiles).split(batch_size)
+
+    def _corners(self) -> list[Corner]:
+        _, _, height, width = self.images.shape
+        return self.tiling.corners(height, width)
 
 
 def _tiled(compare: Callable[[Tensor], Compared], tiling: Tiling) -> Callable[[Tensor], Compared]:

@@ -105,7 +105,7 @@ class Experiment:
 
     @property
     def model(self) -> nn.Module:
-        """The network, trained. Its `history` is there as soon as it is."""
+        """The network, trained; by then its `history` is there as well."""
         return self._trained[0]
 
     @property

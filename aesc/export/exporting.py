@@ -82,7 +82,7 @@ def build(detector: Detector, size: Size | None = None) -> onnx.ModelProto:
     read = add_reading(graph, taken)  # N x C x H x W
     found, score = add_scored(graph, network, read, taken)  # N x H x W, N
     add_verdict(graph, read, score, detector, taken.shape_read)
-    add_regions(graph, found, detector, taken.shape_read)
+    add_regions(graph, found, detector, taken.probe.valid)
     return graph.model({name: json.dumps(fact) for name, fact in facts(taken).items()})
 
 

@@ -17,6 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET, IR_VERSION = 17, 8
 """Of opset and file format: ONNX 1.12 of 2022, which every runtime in use reads."""
 
+Part = tuple[str, str, Sequence[int | str]]
+"""Name of a value, its type as NumPy calls it, and the shape of a part along its first axis."""
+
 BATCH_AXIS = "N"
 """Name of the axis whose length is free: the number of images."""
 
@@ -61,11 +64,10 @@ class Graph:
         self._nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 
-    def highest(self, value: str, count: int) -> str:
-        """Name of the ``count`` highest values along the last axis, highest first."""
+    def highest(self, value: str, count: str) -> str:
+        """Name of the highest values along the last axis, highest first; ``count`` names a [1]."""
         name, where = self._new("topk"), self._new("where")
-        number = self.constant(np.array([count]))
-        self._nodes.append(helper.make_node("TopK", [value, number], [name, where]))
+        self._nodes.append(helper.make_node("TopK", [value, count], [name, where]))
         return name
 
     def cast(self, value: str, kind: str) -> str:
@@ -80,7 +82,7 @@ class Graph:
 
     def each(
         self,
-        values: Sequence[tuple[str, Sequence[int | str]]],
+        values: Sequence[Part],
         make: Callable[..., Sequence[str]],
     ) -> list[str]:
         """Names of what operators make of each part of values along their first axis.
@@ -88,13 +90,15 @@ class Graph:
         The parts are gone through one after the other, so memory is that of one.
 
         Args:
-            values: names of values of float32, each with the shape of a part.
+            values: as many as ``make`` takes.
             make: function that adds the operators: from the names of the parts to those of results.
 
         Example:
             >>> graph = Graph()
             >>> graph.input("x", "float32", [3, 2])
-            >>> (halves,) = graph.each([("x", [2])], lambda row: [graph.add("Neg", row)])
+            >>> (halves,) = graph.each(
+            ...     [("x", "float32", [2])], lambda row: [graph.add("Neg", row)]
+            ... )
             >>> graph.output(halves, "y", "float32", [3, 2])
             >>> [node.op_type for node in graph.model({}).graph.node]
             ['Scan', 'Identity']
@@ -104,13 +108,13 @@ class Graph:
         made = make(*parts)
         inner, self._nodes = self._nodes, outer
         taken = [
-            _declared(part, "float32", shape)
-            for part, (_, shape) in zip(parts, values, strict=True)
+            _declared(part, kind, shape)
+            for part, (_, kind, shape) in zip(parts, values, strict=True)
         ]
         given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in made]
         body = helper.make_graph(inner, self._new("body"), taken, given)
         results = [self._new("scan") for _ in made]
-        names = [name for name, _ in values]
+        names = [name for name, *_ in values]
         self._nodes.append(
             helper.make_node("Scan", names, results, body=body, num_scan_inputs=len(names))
         )

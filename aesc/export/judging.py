@@ -10,18 +10,26 @@ from aesc.detector import Calibration, Detector, Familiar
 from aesc.detector.calibration import TIE
 from aesc.detector.familiar import LEAST_SLACK, SLACK, reduction
 from aesc.export.graph import BATCH_AXIS, Graph
+from aesc.export.maps import Valid
 from aesc.export.network import Shape
 from aesc.scoring import SMOOTHING
 
 TRUNCATE = 4
 """Standard deviations after which SciPy cuts a Gaussian off."""
 
-VERDICTS = ("good", "review", "reject")
+VERDICTS = ("good", "review", "reject", "error")
 """What the numbers of the output ``verdict`` stand for."""
 
 
-def add_regions(graph: Graph, found: str, detector: Detector, shape: Shape) -> None:
-    """Outputs ``map``, blurred, in units of the pixel threshold, and ``regions``, where above 1."""
+def add_regions(graph: Graph, found: str, detector: Detector, valid: NDArray[np.bool_]) -> None:
+    """Outputs ``map``, blurred, in units of the pixel threshold, and ``regions``, where above 1.
+
+    Args:
+        graph: what the operators are added to.
+        found: maps, N x H x W, 0 where they are not valid.
+        detector: calibrated.
+        valid: bool H x W; elsewhere the blurred maps are 0, too.
+    """
     sigma = SMOOTHING * min(detector.preprocessing.shape)
     unit = np.float32(1 / max(detector.pixel_threshold, 1e-12))
     kernel = blur_kernel(sigma)
@@ -30,10 +38,10 @@ def add_regions(graph: Graph, found: str, detector: Detector, shape: Shape) -> N
     x = graph.add("Pad", x, graph.constant(np.array([0, 0, radius, radius] * 2)), mode="edge")
     x = graph.add("Conv", x, graph.constant(kernel.reshape(1, 1, 1, -1) * unit))
     x = graph.add("Conv", x, graph.constant(kernel.reshape(1, 1, -1, 1)))
-    x = graph.add("Squeeze", x, one)  # N x H x W
+    x = Valid.of(graph, valid).masked(graph, graph.add("Squeeze", x, one), 0)  # N x H x W
     regions = graph.add("Greater", x, graph.constant(np.float32(1)))
-    graph.output(x, "map", "float32", [BATCH_AXIS, *shape])
-    graph.output(regions, "regions", "bool", [BATCH_AXIS, *shape])
+    graph.output(x, "map", "float32", [BATCH_AXIS, *valid.shape])
+    graph.output(regions, "regions", "bool", [BATCH_AXIS, *valid.shape])
 
 
 def add_verdict(graph: Graph, images: str, score: str, detector: Detector, shape: Shape) -> None:
@@ -50,6 +58,9 @@ def add_verdict(graph: Graph, images: str, score: str, detector: Detector, shape
     )
     review = graph.cast(graph.add("Or", above, odd), "int64")
     verdict = graph.add("Where", rejected, graph.constant(np.int64(2)), review)
+    # No comparison with NaN is true, so that it would be good.
+    finite = graph.add("Less", graph.add("Abs", score), graph.constant(np.float32(np.inf)))
+    verdict = graph.add("Where", finite, verdict, graph.constant(np.int64(3)))
     graph.output(score, "score", "float32", [BATCH_AXIS])
     p_value = _add_p_value(graph, score, calibration)
     graph.output(p_value, "p_value", "float32", [BATCH_AXIS])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -22,6 +25,9 @@ from aesc.scoring import top_count
 
 SQUARED_ERROR, PROBABILITY = ("residual", "l2"), ("defect", "top")
 """The maps that can be written as operators, and the norms that make them a score."""
+
+OUTSIDE = -1
+"""Below all values of a map: what counts as the last among the highest."""
 
 
 def exportable(detector: Detector) -> nn.Module:
@@ -50,16 +56,59 @@ def add_map(graph: Graph, model: nn.Module, images: str, shape: Shape) -> str:
     return graph.add("ReduceMean", difference, axes=[1], keepdims=0)
 
 
-def add_score(graph: Graph, found: str, norm: str, shape: Shape) -> str:
-    """The image scores, N, of maps N x H x W, as `aesc.scoring.image_scores` gives them."""
+@dataclass(frozen=True)
+class Valid:
+    """Which pixels of images or tiles are valid.
+
+    Attributes:
+        inside: name of bool 1 x H x W; empty where all are.
+        ranks: their `ranks`, or the name of them.
+    """
+
+    inside: str
+    ranks: NDArray[np.int64] | str
+
+    @classmethod
+    def of(cls, graph: Graph, valid: NDArray[np.bool_]) -> Valid:
+        """Of all images or tiles alike: H x W."""
+        return cls("" if valid.all() else graph.constant(valid[None]), ranks(valid))
+
+    def masked(self, graph: Graph, found: str, outside: float) -> str:
+        """Maps N x H x W with a number where they are not valid."""
+        if not self.inside:
+            return found
+        return graph.add("Where", self.inside, found, graph.constant(np.float32(outside)))
+
+
+def ranks(valid: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Of the valid pixels, from above: the place of the median that torch takes, and `top_count`.
+
+    Example:
+        >>> ranks(np.array([[True, True, False], [True, True, False]]))
+        array([3, 1])
+    """
+    count = int(valid.sum())
+    return np.array([count // 2 + 1, top_count(count)])
+
+
+def add_score(graph: Graph, found: str, norm: str, valid: Valid) -> str:
+    """Image scores, N, as `aesc.scoring.image_scores` gives them of the valid pixels alone.
+
+    Args:
+        graph: what the operators are added to.
+        found: maps, N x H x W, 0 where they are not valid.
+        norm: ``l2`` or ``top``.
+        valid: where they are.
+    """
     if norm == "l2":
         return graph.add("ReduceL2", found, axes=[1, 2], keepdims=0)
-    one, pixels = graph.constant(np.array([1])), shape[0] * shape[1]
-    flat = graph.add("Reshape", found, graph.constant(np.array([0, pixels])))  # N x H W
-    half = pixels // 2 + 1  # the last of them is the median that torch takes
+    flat = graph.add("Flatten", valid.masked(graph, found, OUTSIDE), axis=1)  # N x H W
+    places = valid.ranks if isinstance(valid.ranks, str) else graph.constant(valid.ranks)
+    half, top = (graph.cut(places, [i], [i + 1], [0]) for i in (0, 1))
     above = graph.highest(flat, half)
-    median = graph.add("Squeeze", graph.cut(above, [half - 1], [half], [1]), one)  # N
-    highest = graph.cut(above, [0], [top_count(pixels)], [1])  # N x K
+    median = graph.add("Gather", above, graph.constant(np.int64(-1)), axis=1)  # N
+    zero, one = (graph.constant(np.array([i])) for i in (0, 1))
+    highest = graph.add("Slice", above, zero, top, one)  # N x K
     return graph.add("Sub", graph.add("ReduceMean", highest, axes=[1], keepdims=0), median)
 
 

@@ -111,9 +111,14 @@ class Model:
         """Score an image file: see `FIELDS`.
 
         Raises:
-            ValueError: as `read`.
+            ValueError: as `read`, or a score that is not finite.
         """
         found = {name: value[0] for name, value in self.run(self.read(path)[None]).items()}
+        if not np.isfinite(found["score"]):
+            raise ValueError(
+                f"{path} gets a score that is not finite: run the self-test, and export the "
+                "detector again if it fails."
+            )
         verdict = self.facts["verdicts"][int(found["verdict"])]
         box = self._box(found["regions"])
         notes = self._notes(found["measured"])
@@ -138,6 +143,10 @@ class Model:
         height, width = regions.shape
         x, right = (left + round(int(c) * across / width) for c in (columns[0], columns[-1] + 1))
         y, below = (top + round(int(r) * down / height) for r in (rows[0], rows[-1] + 1))
+        # A pixel of the map may lie half beyond the edge of the image.
+        wide, high = self.facts["input"]
+        x, y = min(max(x, 0), wide - 1), min(max(y, 0), high - 1)
+        right, below = min(right, wide), min(below, high)
         return x, y, max(1, right - x), max(1, below - y)
 
     def _notes(self, measured: NDArray[np.float32]) -> list[str]:
@@ -165,7 +174,7 @@ def self_test(model: Model, folder: Path) -> list[str]:
         except ValueError as error:
             wrong.append(f"{name}: {error}")
             continue
-        difference = abs(found["score"] / wanted["score"] - 1)
+        difference = abs(found["score"] - wanted["score"]) / max(wanted["score"], 1e-12)
         if found["verdict"] != wanted["verdict"] or not difference <= TOLERANCE:
             wrong.append(
                 f"{name}: {found['verdict']} with {found['score']:.6g}, expected "

@@ -9,8 +9,8 @@ from torch import nn
 from aesc.detector import Tiling
 from aesc.errors import InputError
 from aesc.experiment import METHODS
-from aesc.export.graph import BATCH_AXIS, Graph
-from aesc.export.maps import add_map, add_score
+from aesc.export.graph import BATCH_AXIS, Graph, Part
+from aesc.export.maps import Valid, add_map, add_score, ranks
 from aesc.export.reading import Input
 
 MOST_VALUES = 2**27
@@ -22,11 +22,18 @@ def add_scored(graph: Graph, model: nn.Module, images: str, taken: Input) -> tup
     detector, valid = taken.detector, taken.probe.valid
     tiling, norm = detector.preprocessing.tiling, METHODS[detector.method].norm
     if tiling is not None:
-        return _add_tiled(graph, model, images, taken, tiling)
-    found = add_map(graph, model, images, taken.shape_read)
-    if not valid.all():
-        found = graph.add("Mul", found, graph.constant(valid.astype(np.float32)))
-    return found, add_score(graph, found, norm, taken.shape_read)
+        found, score = _add_tiled(graph, model, images, taken, tiling)
+    else:
+        seen = Valid.of(graph, valid)
+        found = seen.masked(graph, add_map(graph, model, images, taken.shape_read), 0)
+        score = add_score(graph, found, norm, seen)
+    return found, _add_finite(graph, found, score)
+
+
+def _add_finite(graph: Graph, found: str, score: str) -> str:
+    """Scores that are NaN where a map holds NaN or infinity, which TopK and maxima may drop."""
+    total = graph.add("ReduceSum", found, graph.constant(np.array([1, 2])), keepdims=0)  # N
+    return graph.add("Add", score, graph.add("Mul", total, graph.constant(np.float32(0))))
 
 
 def _add_tiled(
@@ -36,22 +43,30 @@ def _add_tiled(
     norm, channels = METHODS[taken.detector.method].norm, taken.detector.preprocessing.channels
     side, starts = tiling.side, [tiling.starts(length) for length in taken.shape_read]
     rows, columns = (np.array(each)[:, None] + np.arange(side) for each in starts)  # R x S, K x S
+    valid = taken.probe.valid[rows[:, None, :, None], columns[None, :, None, :]]
+    valid = valid.reshape(-1, 1, side, side)  # T x 1 x S x S
 
-    def one_tile(tile: str, *where: str) -> tuple[str, str]:
-        found = add_map(graph, model, tile, (side, side))  # N x S x S
-        if where:
-            found = graph.add("Mul", found, *where)
-        return found, add_score(graph, found, norm, (side, side))
+    def one_tile(tile: str, *partly: str) -> tuple[str, str]:
+        seen = Valid(*partly) if partly else Valid.of(graph, valid[0, 0])
+        found = seen.masked(graph, add_map(graph, model, tile, (side, side)), 0)  # N x S x S
+        return found, add_score(graph, found, norm, seen)
 
     tiles = _add_cut(graph, images, rows, columns)  # T x N x C x S x S
-    parts: list[tuple[str, list[int | str]]] = [(tiles, [BATCH_AXIS, channels, side, side])]
-    if not taken.probe.valid.all():  # as large as the tiles, so it is left out where it can be
-        valid = taken.probe.valid[rows[:, None, :, None], columns[None, :, None, :]]
-        where = valid.reshape(-1, 1, side, side).astype(np.float32)  # T x 1 x S x S
-        parts.append((graph.constant(where), [1, side, side]))
-    found, scores = graph.each(parts, one_tile)
+    part: Part = (tiles, "float32", [BATCH_AXIS, channels, side, side])
+    found, scores = graph.each([part, *_valid_parts(graph, valid)], one_tile)
     score = graph.add("ReduceMax", scores, axes=[0], keepdims=0)  # T x N to N
     return _add_blended(graph, found, taken, tiling), score
+
+
+def _valid_parts(graph: Graph, valid: NDArray[np.bool_]) -> list[Part]:
+    """What makes a `Valid` of each tile, of T x 1 x S x S; nothing where all is valid."""
+    if valid.all():  # it would be as large as the tiles
+        return []
+    of_each = np.array([ranks(tile) for tile in valid])  # T x 2
+    return [
+        (graph.constant(valid), "bool", valid.shape[1:]),
+        (graph.constant(of_each), "int64", [2]),
+    ]
 
 
 def _add_cut(graph: Graph, images: str, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> str:

@@ -2,9 +2,10 @@
 
 A score says how abnormal an image or a pixel is, higher is more abnormal, any finite range. A label
 or mask is 0 (good) or 1 (defective), as integers, floats or booleans. Arrays, nested lists and CPU
-tensors are accepted. Scores are compared as given; counts are integers and rates float64. Every
-distinct score counts as a threshold ("predict defective when score >= threshold"), and equal scores
-change sides together.
+tensors are accepted. Scores of float32 and float64 are compared as given, others as float64, in
+which whole numbers beyond 2**53 may be equal; counts are integers and rates float64. Every distinct
+score counts as a threshold ("predict defective when score >= threshold"), and equal scores change
+sides together.
 
 A metric that does not exist, because only one class is present, is NaN from the single functions
 and None in the dictionaries of `image_metrics` and `pixel_metrics`, which are meant for JSON.
@@ -140,8 +141,9 @@ def f1_max(scores: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
     The threshold t is to be used as ``score >= t``. Of all numbers that part the scores in this
     way it is the one halfway to the next lower score, since a score computed again, in another
     batch or with other threads, differs in its last digits. Where everything is called defective,
-    it lies below the lowest score by half the distance to the next higher one; where all scores are
-    equal, it is that score. Both numbers are NaN if one class is absent.
+    it lies below the lowest score by half the distance to the next higher one. Where no number of
+    the type of the scores lies there, or all scores are equal, it is the score that is called
+    defective. Both numbers are NaN if one class is absent.
 
     Example:
         >>> f1_max([0.9, 0.8, 0.4, 0.1], [1, 1, 0, 0])

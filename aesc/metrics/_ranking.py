@@ -6,6 +6,7 @@ the curves run flat. So it is enough to sort the good scores by value, order the
 ones beside them, and count. The results are exact, no threshold is sampled.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +87,7 @@ def rank(
         positives=values.size,
         negatives=negatives,
         thresholds=thresholds.astype(np.float64),
-        cuts=_cuts(thresholds.astype(np.float64), good, lower, higher),
+        cuts=_cuts(thresholds, good, lower, higher),
         hits=ends + 1,
         above=good.size - higher,
         reached=good.size - lower,
@@ -145,15 +146,18 @@ def _highest(
     return scores[good]
 
 
-def _cuts(thresholds: Floats, good: NDArray[np.floating], lower: Counts, higher: Counts) -> Floats:
+def _cuts(
+    scores: NDArray[np.floating], good: NDArray[np.floating], lower: Counts, higher: Counts
+) -> Floats:
     """Halfway from each threshold to the next lower score; see `Ranking`.
 
     Args:
-        thresholds: K falling scores of defective samples.
+        scores: K falling scores of defective samples, the thresholds, of the type of all scores.
         good: scores of good samples, rising.
         lower: K counts of good samples scoring less than the threshold.
         higher: K counts of good samples scoring at most the threshold.
     """
+    thresholds = scores.astype(np.float64)
     if thresholds.size == 0:
         return thresholds
     below = np.append(thresholds[1:], -np.inf)
@@ -161,9 +165,12 @@ def _cuts(thresholds: Floats, good: NDArray[np.floating], lower: Counts, higher:
     below[some] = np.maximum(below[some], good[lower[some] - 1])
     if below[-1] == -np.inf:  # the lowest score of all: step down by half the gap above it
         nearest = np.append(good[higher[-1] :][:1], thresholds[-2:-1])
-        below[-1] = 2 * thresholds[-1] - nearest.min() if nearest.size else thresholds[-1]
+        with np.errstate(over="ignore"):  # what lies beyond all numbers parts nothing
+            step = 2 * (thresholds[-1] - float(nearest.min()) / 2) if nearest.size else math.nan
+        below[-1] = step if math.isfinite(step) else thresholds[-1]
     cuts = thresholds / 2 + below / 2
-    return np.where(cuts > below, cuts, thresholds)  # neighbours among the floats have no middle
+    # Neighbours have no middle in their type, in which whoever compares rounds the cut.
+    return np.where(cuts.astype(scores.dtype) > below, cuts, thresholds)
 
 
 def _corners(good: NDArray[np.floating], higher: Counts) -> Floats:

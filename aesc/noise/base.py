@@ -23,8 +23,12 @@ class Corruption(ABC):
 
     Instances are small, immutable and hold parameters only. Randomness comes from the generator
     that the caller gives, so one seed gives one result. A corruption of your own is a subclass with
-    `apply`.
+    `apply`. A checkpoint tells corruptions apart by their ``repr``: type and public attributes.
     """
+
+    def __repr__(self) -> str:
+        parameters = (f"{k}={v!r}" for k, v in vars(self).items() if not k.startswith("_"))
+        return f"{type(self).__qualname__}({', '.join(parameters)})"
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Corrupt every image of a batch once.

@@ -43,6 +43,8 @@ class Mix(Corruption):
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        for name in ("corruptions", "weights"):  # lists would leave it without a hash
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         for each in self.corruptions:
             if not isinstance(each, Corruption):
                 raise InputError(f"corruptions holds {quoted(each)}: give instances of Corruption.")

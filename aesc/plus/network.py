@@ -108,10 +108,11 @@ class AEScPlus(nn.Module):
         unlike = unlikeness(images, redrawn.detach())  # B x 1 x H x W
         edges, shown = squared_gradients(images), self.shown(len(images))
         second = [*compared(images, edges, redrawn.detach()), unlike]
-        second = [shown * part for part in second]
+        second = [torch.where(shown > 0, part, 0) for part in second]  # NaN times 0 is NaN
         first = compared(images, edges, repaired.detach())
         marked = self.judge(torch.cat([images, *first, *second], 1))  # B x 1 x H x W
-        return torch.cat([repaired, redrawn, self.trusted * unlike, marked], 1)
+        unlike = torch.where(self.trusted > 0, unlike, 0)
+        return torch.cat([repaired, redrawn, unlike, marked], 1)
 
     def shown(self, batch: int) -> Tensor:
         """For each image, B x 1 x 1 x 1, 1 where the judge is shown how it was redrawn, or 0."""
@@ -124,9 +125,10 @@ class AEScPlus(nn.Module):
 
     @torch.no_grad()
     def look(self, corrupted: Tensor, mask: Tensor) -> None:
-        """Decide whether the redrawing is to be trusted: not where none or all of it is corrupted.
+        """Decide whether the redrawing is to be trusted.
 
-        Call it in evaluation mode.
+        Where no pixel is corrupted, or every one is, there is nothing to tell apart, and it is not
+        trusted. Call it in evaluation mode.
 
         Args:
             corrupted: N x C x H x W images that the network is not trained on.
@@ -139,9 +141,10 @@ class AEScPlus(nn.Module):
         self.trusted.fill_(float(auroc(unlike.cpu(), mask.cpu()) >= TELLING))
 
     def for_inference(self) -> nn.Module:
-        """The same network as in evaluation mode, to rounding, and faster; not for training.
+        """A faster network for evaluation, not for training.
 
-        Where redrawn images are not trusted it makes none, and gives zeros for them.
+        Where redrawn images are not trusted it makes none and gives zeros in their place. All else
+        is what this network gives in evaluation mode, to rounding.
         """
         return _Prepared(self)
 
@@ -233,6 +236,8 @@ def focal_loss(probability: Tensor, mask: Tensor) -> Tensor:
     same_shape(mask, probability, ("mask", "probability"))
     if mask.dtype != torch.bool:
         raise InputError(f"mask is of type {mask.dtype}: give booleans, for example mask > 0.")
+    # Keeps the logarithm finite at 0. Below the bound the gradient is 0: so certain and so wrong
+    # a pixel teaches nothing.
     right = torch.where(mask, probability, 1 - probability).clamp(min=1e-6)
     return ((1 - right) ** FOCUS * -right.log()).mean()
 

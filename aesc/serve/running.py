@@ -59,6 +59,11 @@ def serve(
 ) -> None:
     """Serve until interrupted; what is being computed is finished first.
 
+    A client that begins a request and never ends its headers keeps its connection for as long as it
+    likes: the server library, uvicorn, has a deadline for idle connections and none for headers,
+    which reach the application when they are whole. It costs a socket. Where strangers can connect,
+    put a proxy with such a deadline in front.
+
     Args:
         detectors: calibrated ones, by name.
         bound: from `listening`.

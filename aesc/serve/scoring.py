@@ -86,10 +86,10 @@ class Scorer:
             (result,) = await loop.run_in_executor(
                 self._thread, work.timed, lambda: detector.judge([picture])
             )
-            self.drifts[model].add(result.p_value)
+            if result.verdict != "error":
+                self.drifts[model].add(result.p_value)
         except InputError as error:
-            nothing, notes = float("nan"), (str(error),)
-            result = Result(name, "error", nothing, detector.threshold, nothing, notes=notes)
+            result = Result.failed(name, detector.threshold, str(error))
         self.counts[model, result.verdict] += 1
         self.seconds[model] += work.seconds
         return replace(without_map(result), seconds=work.seconds)

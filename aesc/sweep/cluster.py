@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ def connect(
         scheduler: address of a running Dask scheduler, for example ``tcp://host:8786``. It is left
             running.
         specification: a YAML file, see `from_specification`.
-        jobs: the most jobs at a time, on this machine.
+        jobs: the most jobs at a time, on this machine; never more than one per GPU, or else per
+            core.
 
     Raises:
         InputError: both a scheduler and a specification, a scheduler that does not answer, a
@@ -150,7 +151,8 @@ def dask_setup(worker: Worker) -> None:
 def dask_teardown(worker: Worker) -> None:
     """Called by Dask when a worker closes: end the kernel, so that its run ends and tidies up."""
     for child in psutil.Process().children():
-        child.kill()
+        with suppress(psutil.NoSuchProcess):  # it has just ended; the others are still to go
+            child.kill()
 
 
 def _this_machine(jobs: int) -> SpecCluster:
@@ -183,10 +185,11 @@ def _this_machine(jobs: int) -> SpecCluster:
 
 def _environments(jobs: int) -> list[dict[str, str]]:
     """Environment variables of each worker: its share of the machine, and its GPU."""
-    gpus = torch.cuda.device_count()
-    cores = min(torch.get_num_threads(), usable_cores())
-    count = max(1, min(jobs, gpus or cores))
-    share = {**thread_limits(max(1, cores // count)), JOBS: str(count)}
+    gpus, cores = torch.cuda.device_count(), usable_cores()
+    count = min(jobs, gpus or cores)
+    # Fewer threads where the user wants fewer for each process, such as by OMP_NUM_THREADS.
+    threads = max(1, min(torch.get_num_threads(), cores // count))
+    share = {**thread_limits(threads), JOBS: str(count)}
     return [
         {**share, "CUDA_VISIBLE_DEVICES": _card(i)} if gpus else dict(share) for i in range(count)
     ]

@@ -16,7 +16,7 @@ from jupyter_core.utils import ensure_event_loop
 from aesc._checks import one_line, whole
 from aesc.errors import InputError, KernelDiedError, NotebookError
 from aesc.experiment import RunConfig
-from aesc.records import Record, Store
+from aesc.records import Record, Store, format_mean
 from aesc.sweep.cluster import connect
 from aesc.sweep.notebook import check_notebook, run_notebook
 from aesc.sweep.progress import Progress
@@ -52,7 +52,7 @@ class Outcome:
         if self.record is None:
             return f"FAILED, {self.error}"
         scores = {kind: self.record.image_metrics(kind).auroc for kind in self.record.metrics}
-        return ", ".join(f"{kind} image AUROC {auroc:.3f}" for kind, auroc in scores.items())
+        return ", ".join(f"{kind} image AUROC {format_mean(x)}" for kind, x in scores.items())
 
 
 def sweep(
@@ -78,7 +78,8 @@ def sweep(
         out: a folder or an fsspec address, which every worker can write to.
         scheduler: address of a Dask scheduler; by default the runs share this machine.
         specification: YAML file of a Dask cluster, see `aesc.sweep.from_specification`.
-        jobs: runs at a time on this machine; by default one per GPU, or else one per core.
+        jobs: runs at a time on this machine; by default, and at most, one per GPU, or else one per
+            core.
         notebook: another notebook than the category notebook.
         progress: say what is done on stderr, with the time left.
 

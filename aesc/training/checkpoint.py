@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from aesc._checks import one_line, quoted
@@ -29,12 +29,12 @@ class DamagedFileError(InputError):
     """A file whose content is not what was written: cut short, or changed on the disk.
 
     Args:
-        path: the file.
+        sentence: what is said of it, as of any `InputError`.
         reason: how that shows, without a full stop.
     """
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path} is damaged ({reason}): delete it.")
+    def __init__(self, sentence: str, reason: str = "") -> None:
+        super().__init__(sentence)
         self.reason = reason
 
 
@@ -123,7 +123,8 @@ class Checkpoint:
             InputError: the identity differs; the sentence names what.
         """
         for key, value in identity.items():
-            if self.identity.get(key) != value:
+            # A checkpoint from before a key was added does not have it, and is not refused for it.
+            if self.identity.get(key, value) != value:
                 raise InputError(
                     f"Checkpoint {path} belongs to another training ({key} is "
                     f"{quoted(self.identity.get(key))}, now {quoted(value)}): delete it, or "
@@ -153,11 +154,10 @@ def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str
         InputError: the folder cannot be written to, or the disk is full.
     """
     copies = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    content = save(copies, {**metadata, _CHECKSUM: _checksum(copies, metadata)})
     with whole_file(path) as temporary:
-        try:
-            save_file(copies, temporary, {**metadata, _CHECKSUM: _checksum(copies, metadata)})
-        except SafetensorError as error:
-            raise OSError(str(error)) from error
+        # Not by safetensors' own writer, whose errors do not tell a full disk from another fault.
+        temporary.write_bytes(content)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -166,6 +166,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         DamagedFileError: the content is not what was written, or another program wrote it.
         InputError: the file is missing or cannot be read.
+        MemoryError: memory is short, which says nothing about the file; torch's RuntimeError as
+            well.
 
     Example:
         >>> import tempfile
@@ -184,11 +186,20 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise InputError(f"There is no file {path}: check the path.") from error
     except OSError as error:
         raise InputError(f"Cannot read {path} ({one_line(error)}): check the path.") from error
-    except Exception as error:  # damaged bytes make the reader raise anything
-        raise DamagedFileError(path, one_line(error)) from error
-    if metadata.pop(_CHECKSUM, None) != _checksum(tensors, metadata):
-        raise DamagedFileError(path, "its checksum is wrong")
+    except (MemoryError, RuntimeError):
+        raise  # called damaged, a whole file would be deleted for want of memory
+    except Exception as error:  # damaged bytes make the reader raise anything else
+        raise _damaged(path, one_line(error)) from error
+    found = metadata.pop(_CHECKSUM, None)
+    if found is None:
+        raise _damaged(path, "it has no checksum")
+    if found != _checksum(tensors, metadata):
+        raise _damaged(path, "its content does not fit its checksum")
     return tensors, metadata
+
+
+def _damaged(path: Path, reason: str) -> DamagedFileError:
+    return DamagedFileError(f"{path} is damaged ({reason}): delete it.", reason)
 
 
 def _checksum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
@@ -230,5 +241,8 @@ def snapshot(model: nn.Module) -> dict[str, Tensor]:
 
 
 def digest(images: Tensor) -> str:
-    """SHA-256 of the values of images."""
+    """SHA-256 of the values of images, in their order; two shapes of the same values agree.
+
+    The shape is left out, since with it no checkpoint written so far would be resumed from.
+    """
     return hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest()

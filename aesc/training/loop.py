@@ -31,6 +31,7 @@ from aesc.training.checkpoint import (
     snapshot,
 )
 from aesc.training.held_out import HeldOut
+from aesc.training.identity import identity_of, momenta
 from aesc.training.order import shuffled_batches
 from aesc.training.precision import autocast_type
 from aesc.training.rate import LearningRate
@@ -69,7 +70,8 @@ class Trainer:
 
     Raises:
         InputError: no training or no validation image, images of another kind than B x C x H x W
-            floating point, a negative seed, or a checkpoint of another training or version.
+            floating point, a negative seed, a checkpoint of another training or version, or with
+            a checkpoint a corruption, loss or augmentation that it cannot tell from others.
 
     Example:
         >>> from aesc.model import AESc
@@ -282,9 +284,10 @@ class Trainer:
         return {
             "version": version("aesc"),
             "network": f"{type(model).__name__} {model.config}",
-            "corruption": repr(self.corruption),
-            "augmentation": repr(self.augment),
-            "loss": getattr(self.loss, "__name__", type(self.loss).__name__),
+            "momentum": momenta(model),
+            "corruption": identity_of("corruption", self.corruption),
+            "augmentation": identity_of("augment", self.augment),
+            "loss": identity_of("loss", self.loss),
             "settings": str(settings),
             "seed": seed,
             "images": images[:16],

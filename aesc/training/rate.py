@@ -13,6 +13,9 @@ from aesc.training.settings import TrainingSettings
 class LearningRate:
     """Sets an optimizer's learning rate: on a plateau of the validation PSNR, or along a cosine.
 
+    A plateau is what `torch.optim.lr_scheduler.ReduceLROnPlateau` calls one: one epoch more than
+    the patience in which the PSNR was not above the best by more than a ten-thousandth of it.
+
     Args:
         optimizer: with one group of parameters.
         settings: how the rate falls.

@@ -57,8 +57,10 @@ class TrainingSettings:
         batch_size: images per batch (paper: 16).
         learning_rate: step size of Adam at the start, in (0, 1]. The authors' configuration names
             0.01, but their code runs Adam at its default of 0.001.
-        patience: epochs without a better validation PSNR before the learning rate is multiplied by
-            ``factor`` (authors' code: 30 and 0.5).
+        patience: epochs without progress that are waited for; at the next one without, the learning
+            rate is multiplied by ``factor`` (authors' code: 30 and 0.5). Progress is a validation
+            PSNR of more than 1.0001 times that of the last progress, which slow gains make in
+            several epochs.
         factor: what the learning rate is multiplied by, in (0, 1).
         decay: ``plateau`` is the published schedule: the learning rate falls when the validation
             PSNR no longer rises, and the weights of the best epoch are kept. With ``cosine`` it

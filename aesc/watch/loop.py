@@ -20,7 +20,7 @@ from aesc.detector.detector import BATCH, READERS
 from aesc.detector.drift import WINDOW
 from aesc.detector.report import without_map
 from aesc.errors import InputError
-from aesc.files import check_writable, whole_file
+from aesc.files import check_writable, remove_abandoned, whole_file
 from aesc.paths import is_folder
 from aesc.watch.settling import Look, Settling, look
 from aesc.watch.table import ResultTable, Version
@@ -102,6 +102,8 @@ def watch(
     skipped = _skipped(source, target, chosen)
     with ResultTable.open(target / "results.csv") as table:
         table.versions = {**skipped, **table.versions}
+        for sorted_into, _, _ in os.walk(target / "sorted"):  # copies that were cut short
+            remove_abandoned(Path(sorted_into))
         yield from _Watcher(detector, source, target, chosen, note, table).results()
 
 
@@ -176,7 +178,7 @@ class _Watcher:
                 return
             content = each.content
             result = (
-                self._failed(each.name, content)
+                Result.failed(each.name, self._detector.threshold, str(content))
                 if isinstance(content, InputError)
                 else next(judged)
             )
@@ -215,11 +217,6 @@ class _Watcher:
             return True
         self._unread.add(name)
         return False
-
-    def _failed(self, name: str, error: InputError) -> Result:
-        nothing = float("nan")
-        notes = (str(error),)
-        return Result(name, "error", nothing, self._detector.threshold, nothing, notes=notes)
 
     def _say_what_is_missing(self, found: Look) -> None:
         for path, reason in found.unlisted.items():

@@ -21,18 +21,22 @@ class Look:
     Attributes:
         files: by name inside the folder, with ``/`` between folders, the version of each image.
         passed: by name, why an image was passed over: a link in a circle, no permission.
+        broken: names of links to files that are not there, or not yet.
         unlisted: by path, why a folder could not be listed.
     """
 
     files: dict[str, Version] = field(default_factory=dict)
     passed: dict[str, str] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
     unlisted: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, entry: os.DirEntry[str]) -> None:
         """Add an image, unless it cannot be looked at: one of them must not hide the others."""
         try:
             status = entry.stat()
-        except FileNotFoundError:  # it has gone again, or is a broken link
+        except FileNotFoundError:
+            if entry.is_symlink():  # and if not, it has gone again
+                self.broken.append(name)
             return
         except OSError as error:
             self.passed[name] = error.strerror or str(error)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from aesc.detector.report import WATCHED, lock_of, row
+from aesc.detector.report import WATCHED, row
 from aesc.detector.result import Result
 from aesc.errors import InputError
-from aesc.files import sole_user, unwritable, whole_file
+from aesc.files import lock_of, remove_abandoned, sole_user, unwritable, whole_file
 
 _START = "\ufeff".encode()  # a byte-order mark tells Excel that the names are UTF-8
 
@@ -62,6 +62,7 @@ class ResultTable:
                 cannot be read or written.
         """
         with sole_user(lock_of(path)):
+            remove_abandoned(path.parent)
             if not path.exists():
                 with whole_file(path) as temporary:
                     temporary.write_bytes(_START + _line(WATCHED))
