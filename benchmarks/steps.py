@@ -1,12 +1,13 @@
 """What each step from AESc to AESc+ gains: one more at a time, with equal budgets.
 
-    python -m benchmarks.steps [--quick] [--seeds SEED ...] [--runs FOLDER] [CATEGORY ...]
+    python -m benchmarks.steps [CATEGORY ...] [--quick] [--seeds SEED ...] [--data FOLDER ...]
+                               [--runs FOLDER]
 
-Three textures and three objects take an hour and a half on one core, for each seed; others may be
-named. All see colour images, by the same schedule, more than twice as many as in the ``quick``
-preset. What was measured of a category is kept in a folder and not measured again, so the benchmark
-can be interrupted, and categories can be measured side by side. The result holds all that are in
-it.
+All ten embedded categories take two to three hours on one core, for each seed; some may be named,
+and the folders of real ones. All are read in colour and at the same size, and trained by the same
+schedule, with more than twice as many images as in the ``quick`` preset. What was measured of a
+category is kept in a folder and not measured again, so the benchmark can be interrupted, and
+categories can be measured side by side. The result holds all that are in it.
 """
 
 from __future__ import annotations
@@ -27,12 +28,11 @@ from aesc.device import resolve_device
 from aesc.experiment import METHODS, Method, ScoringOptions, evaluate, method_trainer
 from aesc.plus import AEScPlus, Lighting, Turns, free_turns
 from aesc.records import format_mean
-from aesc.synthetic import embedded
+from aesc.synthetic import CATEGORIES, embedded
 from aesc.training import TrainingSettings
 from benchmarks.harness import ROOT, arguments, keep, kept, write
 
 SIZE = 64
-STUDIED = ("cloth", "mesh", "wood", "circuit", "screw", "washer")
 RUNS = ROOT / "runs" / "steps"
 AESC = replace(METHODS["aesc"], channels=3, decay="cosine")
 LIT = replace(AESC, varied=lambda _: (Lighting(),))
@@ -97,19 +97,21 @@ class Case:
     pixel: float | None
     aupro: float | None
     seconds: float
+    real: bool = False
 
 
 def main() -> None:
     """Measure what is missing, and write all that is there."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("categories", nargs="*", help="of the embedded data")
+    parser.add_argument("categories", nargs="*", help="of the embedded data (default: all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--data", nargs="+", type=Path, default=[], help="folders of categories")
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of cases")
     options = arguments(__doc__.splitlines()[0], parser)
-    names = options.categories or STUDIED[: 1 if options.quick else None]
+    names = options.categories or list(CATEGORIES)[: 1 if options.quick else None]
     schedule = replace(SCHEDULE, epochs=1) if options.quick else SCHEDULE
-    for name, seed in itertools.product(names, options.seeds):
-        measure(name, seed, schedule, options.runs)
+    for part, seed in itertools.product([*names, *options.data], options.seeds):
+        measure(part, seed, schedule, options.runs)
     write(
         options,
         "steps",
@@ -120,10 +122,14 @@ def main() -> None:
     )
 
 
-def measure(name: str, seed: int, schedule: TrainingSettings, runs: Path) -> None:
-    """Keep the cases of a category, unless those of this schedule and version are kept already."""
+def measure(part: str | Path, seed: int, schedule: TrainingSettings, runs: Path) -> None:
+    """Keep the cases of a category, unless those of this schedule and version are kept already.
+
+    ``part`` is the name of an embedded category, or the folder of a real one.
+    """
+    name = part if isinstance(part, str) else f"real-{part.name}"
     path = runs / f"{name}-{schedule.epochs}epochs-seed{seed}.json"
-    keep(path, lambda: made_of(schedule), lambda: cases_of(name, seed, schedule))
+    keep(path, lambda: made_of(schedule), lambda: cases_of(part, seed, schedule))
 
 
 def made_of(schedule: TrainingSettings) -> str:
@@ -131,20 +137,21 @@ def made_of(schedule: TrainingSettings) -> str:
     return f"aesc {version('aesc')}, {schedule}"
 
 
-def cases_of(name: str, seed: int, schedule: TrainingSettings) -> list[Case]:
+def cases_of(part: str | Path, seed: int, schedule: TrainingSettings) -> list[Case]:
     """Measure a category after every step."""
-    category = load_category(embedded(2 * SIZE, names=[name]) / name, size=SIZE, channels=3)
+    folder = part if isinstance(part, Path) else embedded(2 * SIZE, names=[part]) / part
+    category = load_category(folder, size=SIZE, channels=3)
     cases: list[Case] = []
     for each in TRAININGS:
         if each is TURNED and free_turns(category.train) == Turns():
             cases.append(replace(cases[-1], step="turns"))  # the same training as the last one
         else:
-            cases += measured(each, name, category, schedule, seed)
-    return cases
+            cases += measured(each, category, schedule, seed)
+    return [replace(case, real=isinstance(part, Path)) for case in cases]
 
 
 def measured(
-    training: Training, name: str, category: Category, schedule: TrainingSettings, seed: int
+    training: Training, category: Category, schedule: TrainingSettings, seed: int
 ) -> list[Case]:
     """Train a network, and score the test images by each step that is read off it."""
     start, device = time.perf_counter(), resolve_device()
@@ -167,12 +174,11 @@ def measured(
     cases = []
     for step, (kind, norm) in training.steps.items():
         found = evaluate(category, maps[kind], norm)
-        assert found.pixel is not None  # the embedded data have masks
-        case = Case(
-            name, step, seed, found.image[norm].auroc, found.pixel.auroc, found.pixel.aupro, seconds
-        )
-        shown = " / ".join(map(format_mean, (case.image, case.pixel, case.aupro)))
-        print(f"{name}, seed {seed}, {step}: {shown}", flush=True)
+        assert found.pixel is not None  # these data have masks
+        values = (found.image[norm].auroc, found.pixel.auroc, found.pixel.aupro)
+        case = Case(category.name, step, seed, *values, seconds)
+        shown = " / ".join(map(format_mean, values))
+        print(f"{category.name}, seed {seed}, {step}: {shown}", flush=True)
         cases.append(case)
     return cases
 

@@ -36,6 +36,22 @@ def test_every_step_is_measured_once_and_anew_with_another_schedule(tmp_path, mo
     assert harness.kept([path], steps.made_of(ONE_BATCH))["cases"] == []
 
 
+def test_a_real_category_is_measured_beside_a_generated_one_of_its_name(
+    stripes, tmp_path, monkeypatch
+):
+    read = []
+    case = steps.Case("stripes", "judge", 0, 0.5, 0.5, 0.5, 1.0)
+    monkeypatch.setattr(
+        steps, "measured", lambda _, category, *rest: read.append(category) or [case]
+    )
+    steps.measure(stripes, 0, ONE_BATCH, tmp_path)
+    (path,) = tmp_path.iterdir()
+    assert path.name == "real-stripes-1epochs-seed0.json"
+    assert all(kept["real"] for kept in harness.kept([path])["cases"])
+    assert {category.root for category in read} == {stripes.resolve()}
+    assert {tuple(category.train.shape[1:]) for category in read} == {(3, steps.SIZE, steps.SIZE)}
+
+
 def test_cases_say_where_each_was_measured(tmp_path, monkeypatch):
     case = trust.Case("mesh", "quick", 0, True, {}, {})
     paths = []
