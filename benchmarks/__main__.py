@@ -2,7 +2,7 @@
 
     python -m benchmarks [--quick] [--threads N]
 
-About three hours on two cores, most of them for the trainings of relit, trust and steps;
+About four hours on two cores, most of them for the trainings of relit, trust and steps;
 ``--quick`` tries the scripts in a few minutes and keeps no result.
 """
 

@@ -3,7 +3,7 @@
     python -m benchmarks.steps [CATEGORY ...] [--quick] [--seeds SEED ...] [--data FOLDER ...]
                                [--runs FOLDER]
 
-All ten embedded categories take two to three hours on one core, for each seed; some may be named,
+All ten embedded categories take two to three hours on one core for each seed. Some may be named,
 and the folders of real ones. All are read in colour and at the same size, and trained by the same
 schedule, with more than twice as many images as in the ``quick`` preset. What was measured of a
 category is kept in a folder and not measured again, so the benchmark can be interrupted, and
