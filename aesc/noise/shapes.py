@@ -85,7 +85,7 @@ def _anywhere(canvas: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _with_middle(inside: Tensor, centre: Tensor) -> Tensor:
-    """A shape smaller than a pixel still marks the pixel that it lies in."""
+    """Mark the pixel of the centre too, so that a shape smaller than a pixel is not lost."""
     row, column = centre.round().long().unbind(1)
     image = torch.arange(len(inside), device=inside.device)
     # As a number, 1 would be copied to the device, for which the host waits.

@@ -65,7 +65,7 @@ class Stain(Corruption):
         window = Window(images, centre, self._reach(min(images.shape[2:])))
         local_centre = window.local(centre)
         inside = fill(outline + local_centre.unsqueeze(1), *window.shape)  # B x h x w
-        # A stain smaller than a pixel still marks the pixel that it lies in.
+        # The pixel of the centre is always marked: a stain smaller than a pixel is not lost.
         rows, columns = window.grid()
         nearest = local_centre.round().view(-1, 2, 1, 1)  # B x 2 x 1 x 1
         opacity = inside | ((rows == nearest[:, 0]) & (columns == nearest[:, 1]))  # B x h x w
